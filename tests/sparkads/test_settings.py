@@ -14,7 +14,6 @@ from statewright.errors import DefinitionError
 
 DEFAULT_TOML = Path(__file__).parents[2] / "config" / "default.toml"
 DAYS = "a list of different whole numbers of days from 1 to 3650"
-DAYS_OR_NONE = "a list of whole numbers of days from 1 to 3650, or an empty list"
 COUNT = "a whole number from 1 to 1000000"
 
 
@@ -38,7 +37,6 @@ class TestDefaults:
         assert settings.synchronous == "FULL"
         assert settings.durations == (7, 30, 60, 365)
         assert (settings.ads_per_account, settings.ads_per_identity) == (10_000, 10_000)
-        assert settings.reminders == (7, 3, 1)
         assert (settings.heartbeat, settings.batch, settings.pause) == (10.0, 1000, 0.005)
         assert settings.log_format == "text"
         assert settings.actor is None
@@ -123,14 +121,6 @@ class TestValues:
         monkeypatch.setenv("SPARKADS_LOG_FORMAT", "json")
         assert (load_settings().actor, load_settings().log_format) == ("Ana # 7", "json")
 
-    def test_reminders_are_kept_longest_first_and_once(self):
-        assert load_settings(reminders=[1, 14, 3, 14]).reminders == (14, 3, 1)
-
-    def test_there_may_be_no_reminders(self, here, monkeypatch):
-        (here / "sparkads.toml").write_text("reminders = []")
-        assert load_settings().reminders == ()
-        monkeypatch.setenv("SPARKADS_REMINDERS", "[]")
-        assert load_settings().reminders == ()
 
     def test_a_whole_number_of_seconds_is_a_number_of_seconds(self, here):
         (here / "sparkads.toml").write_text("heartbeat = 5")
@@ -157,7 +147,6 @@ class TestRefusals:
             ("durations = [7, 30, 7]", f"expected durations to be {DAYS}, got [7, 30, 7]"),
             ("durations = [7, 3651]", f"expected durations to be {DAYS}, got 3651"),
             ("durations = [7, '30']", f"expected durations to be {DAYS}, got '30'"),
-            ("reminders = [0]", f"expected reminders to be {DAYS_OR_NONE}, got 0"),
             ("heartbeat = 0", "expected heartbeat to be a number of seconds from 0.1 to 3600, got 0"),
             ("heartbeat = nan", "expected heartbeat to be a number of seconds from 0.1 to 3600, got nan"),
             ("pause = -0.1", "expected pause to be a number of seconds from 0 to 60, got -0.1"),

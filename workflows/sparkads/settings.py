@@ -29,10 +29,6 @@ def _all_different(days: tuple[int, ...]) -> tuple[int, ...]:
     return days
 
 
-def _longest_first(days: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(set(days), reverse=True))
-
-
 # Each description ends the sentence that a wrong value gets: "expected batch to be a whole number from ...".
 ConfigFile = Annotated[Path | None, Field(strict=False, description="the path of a TOML file")]
 DatabaseUrl = Annotated[
@@ -53,11 +49,6 @@ Durations = Annotated[
     Field(strict=False, min_length=1, description="a list of different whole numbers of days from 1 to 3650"),
     AfterValidator(_all_different),
 ]
-Reminders = Annotated[
-    tuple[Days, ...],
-    Field(strict=False, description="a list of whole numbers of days from 1 to 3650, or an empty list"),
-    AfterValidator(_longest_first),
-]
 
 
 class Settings(BaseSettings):
@@ -72,7 +63,6 @@ class Settings(BaseSettings):
     durations: Durations = (7, 30, 60, 365)
     ads_per_account: Count = 10_000
     ads_per_identity: Count = 10_000
-    reminders: Reminders = (7, 3, 1)
     heartbeat: Heartbeat = 10.0
     batch: Count = 1000
     pause: Pause = 0.005
@@ -145,9 +135,7 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise DefinitionError(str(file), f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise DefinitionError(
-            str(file), f"expected UTF-8, got other bytes at byte {error.start + 1}"
-        ) from None
+        raise DefinitionError(str(file), f"expected UTF-8, got other bytes at byte {error.start + 1}") from None
     except (ValueError, RecursionError) as error:
         raise DefinitionError(str(file), f"is not TOML: {error}") from None
     if "config" in values:
