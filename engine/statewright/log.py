@@ -1,0 +1,83 @@
+"""The log of every move: read as history, read as a stream, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
+from sqlmodel import Session
+
+from statewright.tables import retention, transition
+
+FORCE = "force"
+START = "start"
+"""Two events that no chart may name: a move by hand, and the beginning of a row's life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the log: what moved, from where to where, when, by whom and why."""
+
+    id: int
+    batch: int
+    cause: int | None
+    workflow: str
+    row_id: int
+    event: str
+    source: str | None
+    target: str
+    at: datetime
+    due_at: datetime | None
+    actor: str
+    reason: str | None
+    chart: str
+    key: str | None
+    payload: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as plain data, instants as ISO 8601 in UTC."""
+        facts = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("at", "due_at"):
+            facts[name] = facts[name] and facts[name].isoformat()
+        return facts
+
+
+def entries(session: Session, *where: ColumnElement[bool], limit: int | None = None) -> list[Entry]:
+    """The log's rows that meet these conditions, oldest first."""
+    rows = session.connection().execute(select(transition).where(*where).order_by(transition.c.id).limit(limit))
+    return [_entry(row) for row in rows]
+
+
+def history(session: Session, workflow: str, row_id: int) -> list[Entry]:
+    """The life of one row, oldest first."""
+    return entries(session, transition.c.workflow == workflow, transition.c.row_id == row_id)
+
+
+def causes(session: Session, life: Sequence[Entry]) -> dict[int, Entry]:
+    """What led to these entries, by the id of the cause."""
+    wanted = {entry.cause for entry in life if entry.cause is not None}
+    return {entry.id: entry for entry in entries(session, transition.c.id.in_(wanted))} if wanted else {}
+
+
+def forget(session: Session, ids: Select[Any]) -> int:
+    """Remove log rows, the only way there is; returns how many. `ids` selects the rows' ids.
+
+    Meant for retention, after the rows were archived. The caller's transaction decides whether it lasts.
+    """
+    connection = session.connection()
+    # Undone as a whole when it fails: the log must not stay open to deletion.
+    with connection.begin_nested():
+        connection.execute(insert(retention).values(id=1))
+        removed = connection.execute(delete(transition).where(transition.c.id.in_(ids))).rowcount
+        connection.execute(delete(retention))
+    return removed
+
+
+def _entry(row: Row[Any]) -> Entry:
+    # By position, twice as quick as by name: an entry has the table's columns in the table's order.
+    *facts, payload = row
+    return Entry(*facts, json.loads(payload) if payload else {})

@@ -1,0 +1,179 @@
+"""The database: opened, checked, and every transaction begun and committed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, inspect, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Session
+
+from statewright import dialects
+from statewright.clock import Clock, SystemClock
+from statewright.errors import DefinitionError, SchemaVersionError, StoreError
+from statewright.tables import SCHEMA_VERSION, metadata, schema_version, transition
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """An application's tables: a name, a version that is raised with every change, and the tables."""
+
+    name: str
+    version: int
+    tables: MetaData
+
+
+class Store:
+    """A database that holds the engine's log and an application's tables.
+
+    url:          such as `sqlite:///portfolio.db`
+    schema:       the application's tables; made together with the engine's when the database is new
+    create:       False refuses a database that does not exist yet
+    synchronous:  "FULL" (a commit survives a power cut) or "NORMAL" (the last ones may be lost)
+    busy_timeout: seconds that a writer waits for another
+    Raises StoreError when it cannot be used, SchemaVersionError when another version made it, DefinitionError
+    when the schema takes names that are the engine's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: Schema,
+        clock: Clock | None = None,
+        create: bool = True,
+        synchronous: str = "FULL",
+        busy_timeout: float = 5.0,
+    ) -> None:
+        if taken := metadata.tables.keys() & schema.tables.tables.keys():
+            raise DefinitionError(
+                f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours"
+            )
+        self.schema = schema
+        self.clock: Clock = clock or SystemClock()
+        engine = dialects.open_engine(url, create=create, synchronous=synchronous, busy_timeout=busy_timeout)
+        self.name = engine.url.database or url
+        self._reading = engine.execution_options(clock=self.clock)
+        self._writing = self._reading.execution_options(writing=True)
+        try:
+            self._prepare(create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Store({self.name!r})"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that may write: committed at the end, rolled back by an exception.
+
+        This is the only place in the program that commits.
+        """
+        with self._troubles(), Session(self._writing, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads, all of it at one moment; it neither blocks nor waits for writers."""
+        with self._troubles(), Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Give every connection back to the operating system."""
+        self._reading.dispose()
+
+    def drift(self) -> list[str]:
+        """Where the database differs from what the code expects, a sentence each; empty when it does not."""
+        with self.reading() as session:
+            found = dialects.schema_of(session.connection())
+        expected = dialects.expected_schema([metadata, self.schema.tables])
+        return [
+            f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
+            for name, words in expected.items()
+            if found.get(name) != words
+        ]
+
+    def _prepare(self, *, create: bool) -> None:
+        with self._troubles():
+            with self._reading.connect() as connection:
+                tables = set(inspect(connection).get_table_names())
+                ours = schema_version.name in tables and transition.name in tables
+            if not ours:
+                foreign = tables & {*metadata.tables, *self.schema.tables.tables}
+                if foreign:
+                    raise StoreError(
+                        f'cannot use the database "{self.name}": it has a table "{min(foreign)}" '
+                        "that this program did not make"
+                    )
+                if not create:
+                    raise StoreError(f'the database "{self.name}" holds no tables of {self.schema.name}')
+                with self._reading.execution_options(preparing=True).connect() as connection:
+                    dialects.prepare_file(connection)
+                with self._writing.begin() as connection:
+                    self._create(connection)
+            with self._reading.connect() as connection:
+                self._check_version(connection)
+
+    def _create(self, connection: Connection) -> None:
+        metadata.create_all(connection)
+        self.schema.tables.create_all(connection)
+        # Another process may have made them between the look and the lock.
+        if connection.execute(select(schema_version.c.name).limit(1)).first() is None:
+            connection.execute(
+                schema_version.insert(),
+                [{"name": name, "version": version} for name, version in self._versions().items()],
+            )
+
+    def _check_version(self, connection: Connection) -> None:
+        rows = connection.execute(select(schema_version.c.name, schema_version.c.version))
+        found: dict[str, int] = {name: version for name, version in rows}  # noqa: C416 - dict() cannot be typed
+        for name, expected in self._versions().items():
+            version = found.get(name)
+            if version != expected:
+                problem = (
+                    f"it holds no tables of {name}"
+                    if version is None
+                    else f"its {name} tables are of version {version}, this program expects {expected}"
+                )
+                way_out = "install the newer program" if (version or 0) > expected else "use another file"
+                raise SchemaVersionError(
+                    f'cannot use the database "{self.name}": {problem}; {way_out}',
+                    found=version,
+                    expected=expected,
+                )
+
+    def _versions(self) -> dict[str, int]:
+        return {"statewright": SCHEMA_VERSION, self.schema.name: self.schema.version}
+
+    @contextmanager
+    def _troubles(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            raise dialects.trouble(error, self.name) from error
+
+
+def instant(session: Session) -> datetime:
+    """The present instant, by the clock of the store that this session belongs to."""
+    clock: Clock | None = _options(session).get("clock")
+    if clock is None:
+        raise StoreError("expected a session that a Store opened, got one of another engine")
+    return clock.now()
+
+
+def expect_to_write(session: Session) -> None:
+    """Raise StoreError for a session that only reads: what it writes would never be committed."""
+    if not _options(session).get("writing"):
+        raise StoreError("cannot move rows in a session that only reads; open it with Store.transaction()")
+
+
+def _options(session: Session) -> Mapping[str, Any]:
+    return session.connection().get_execution_options()

@@ -1,0 +1,112 @@
+"""SparkAds: a portfolio of Spark Ads, its verbs grouped by noun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session
+
+from sparkads.portfolio.accounts import Accounts
+from sparkads.portfolio.ads import Ads
+from sparkads.portfolio.campaigns import AdGroups, Campaigns
+from sparkads.portfolio.codes import Codes
+from sparkads.portfolio.posts import Posts
+from sparkads.settings import Settings, load_settings
+from sparkads.tables import SCHEMA
+from sparkads.workflows import WORKFLOWS
+from statewright.clock import Clock
+from statewright.daemon import Tick, tick
+from statewright.store import Store, instant
+from statewright.sweep import Swept, rehearse
+
+if TYPE_CHECKING:
+    from statewright.status import Status
+
+
+class SparkAds:
+    """A portfolio of Spark Ads in a database.
+
+    database: its URL, such as `sqlite:///sparkads.db`; the settings' unless given
+    settings: see `config/default.toml`; read from the environment and files unless given
+    create:   False refuses a database that does not exist yet
+    Raises DefinitionError for wrong settings, StoreError for a database that cannot be used.
+
+    Verbs take a row or its id; `actor`, the name that goes into the history, is required. `key` makes a
+    call idempotent, `session` puts it into the caller's own transaction. Verbs return the fresh row.
+    """
+
+    def __init__(
+        self,
+        database: str | None = None,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        create: bool = True,
+    ) -> None:
+        self.settings = settings or load_settings()
+        self.store = Store(
+            database or self.settings.database,
+            schema=SCHEMA,
+            clock=clock,
+            create=create,
+            synchronous=self.settings.synchronous,
+        )
+        self.workflows = WORKFLOWS
+        self.accounts = Accounts(self)
+        self.posts = Posts(self)
+        self.codes = Codes(self)
+        self.campaigns = Campaigns(self)
+        self.ad_groups = AdGroups(self)
+        self.ads = Ads(self)
+
+    def __repr__(self) -> str:
+        return f"SparkAds({self.store.name!r})"
+
+    @contextmanager
+    def transaction(self, session: Session | None = None) -> Iterator[Session]:
+        """A transaction for several calls and the caller's own rows; all of it lasts or none.
+
+        Given a session that is open already, it becomes a part of that one: undone alone if it fails,
+        committed with the rest by whoever began it.
+        """
+        if session is None:
+            with self.store.transaction() as mine:
+                yield mine
+        else:
+            with session.begin_nested():
+                yield session
+
+    @contextmanager
+    def reading(self, session: Session | None = None) -> Iterator[Session]:
+        """A session for reading; the one given, if any."""
+        with self.store.reading() if session is None else nullcontext(session) as mine:
+            yield mine
+
+    def now(self) -> datetime:
+        """The present instant by the portfolio's clock."""
+        with self.store.reading() as session:
+            return instant(session)
+
+    def tick(self, **options: Any) -> Tick:
+        """Do what is due now: expire codes, stop their ads, tell subscribers. See `statewright.daemon.tick`."""
+        options.setdefault("batch", self.settings.batch)
+        options.setdefault("pause", self.settings.pause)
+        return tick(self.store, self.workflows, **options)
+
+    def rehearse(self, at: datetime | None = None) -> Swept:
+        """What a tick at this instant would do, with nothing written."""
+        return rehearse(self.store, self.workflows, actor="rehearsal", batch=self.settings.batch, now=at)
+
+    def status(self) -> Status:
+        """How the daemons are doing, from the database alone."""
+        from statewright.status import status
+
+        with self.reading() as session:
+            return status(session, self.workflows)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.store.close()

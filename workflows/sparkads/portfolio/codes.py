@@ -1,0 +1,285 @@
+"""Video codes: received from creators, authorized by TikTok, watched until their days are over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import ColumnElement, and_, case, or_, select, true, update
+from sqlmodel import Session, col
+
+from sparkads.errors import RuleBroken, WrongInput
+from sparkads.portfolio.accounts import handle_of
+from sparkads.portfolio.noun import Noun, aware, id_of, matching
+from sparkads.secret import clean, fingerprint, hint
+from sparkads.spark_ad import ads
+from sparkads.tables import BY_CODE, AdAccount, AdCode, Post, SparkAd, VideoCode, table
+from sparkads.video_code import HELD, OVER, RUNNING, codes
+from statewright.store import instant
+from statewright.transition import Moved, fire_all
+
+
+class Codes(Noun[VideoCode]):
+    """Video codes. Every verb raises UnknownRow for an id that is not there."""
+
+    workflow = codes
+    row = VideoCode
+
+    def receive(
+        self,
+        code: str,
+        *,
+        post: Post | int,
+        days: int,
+        issued_at: datetime,
+        actor: str,
+        account: AdAccount | int | None = None,
+        key: str | None = None,
+        session: Session | None = None,
+    ) -> VideoCode:
+        """Enter a code that a creator handed over; ads that lack one for this post take it.
+
+        code:      as it was copied; outer white space and invisible characters do not matter
+        days:      7, 30, 60 or 365 (the setting `durations`), counted from `issued_at` to the second
+        issued_at: when the creator made the code, with time zone, not in the future
+        account:   the only one, unless given
+        Raises WrongInput; RuleBroken for a code that the account has already; GuardRefused while the
+        creator's side is not ready.
+        """
+        secret = clean(code)
+        with self.spark.transaction(session) as writing:
+            if replayed := self._replayed(writing, key):
+                return replayed
+            owner = self.spark.accounts.meant(account, session=writing)
+            about = self.spark.posts.get(post, session=writing)
+            if about.item_id is None:
+                raise RuleBroken(
+                    f"cannot receive a code for post {about.id}: it was pushed from Ads Manager and needs none"
+                )
+            known = self.known(id_of(owner), secret, session=writing)
+            if known is not None:
+                raise RuleBroken(
+                    f'cannot receive code {hint(secret)}: account "{owner.name}" has it already, '
+                    f"as video code {known.id} ({known.state.replace('_', ' ')})"
+                )
+            values = self.values(secret, days=days, issued_at=issued_at, now=instant(writing))
+            row_id = self._insert(writing, {**values, "account_id": owner.id, "post_id": about.id})
+            self._begin(writing, row_id, actor=actor, key=key)
+            self.spark.accounts.identity_for(writing, id_of(owner), about.creator, kind=BY_CODE, actor=actor)
+            self.serve(writing, col(VideoCode.id) == row_id, actor=actor)
+            return self._fresh(writing, row_id)
+
+    def authorize(
+        self, code: VideoCode | int, *, actor: str, key: str | None = None, session: Session | None = None
+    ) -> VideoCode:
+        """TikTok accepted it: ads that waited for it are authorized with it. Refused once its days are over."""
+        with self.spark.transaction(session) as writing:
+            self._fire("authorize", code, actor=actor, key=key, session=writing)
+            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            return self._fresh(writing, id_of(code))
+
+    def reject(
+        self,
+        code: VideoCode | int,
+        *,
+        reason: str,
+        actor: str,
+        key: str | None = None,
+        session: Session | None = None,
+    ) -> VideoCode:
+        """TikTok did not accept it; the reason is what it said."""
+        return self._fire("reject", code, actor=actor, reason=reason, key=key, session=session)
+
+    def extend(
+        self,
+        code: VideoCode | int,
+        *,
+        days: int,
+        actor: str,
+        key: str | None = None,
+        session: Session | None = None,
+    ) -> VideoCode:
+        """The creator added days: to what is left, or to now if it had expired; then it and its ads come back.
+
+        days: 7, 30, 60 or 365 (the setting `durations`)
+        """
+        self.check_days(days)
+        with self.spark.transaction(session) as writing:
+            self._check_end(writing, code, days)
+            self._fire("extend", code, actor=actor, key=key, session=writing, days=days)
+            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            return self._fresh(writing, id_of(code))
+
+    def revoke(
+        self,
+        code: VideoCode | int,
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        session: Session | None = None,
+    ) -> VideoCode:
+        """The creator took it back: the ads on it stop in the same transaction."""
+        return self._fire("revoke", code, actor=actor, reason=reason, key=key, session=session)
+
+    def delete(
+        self, code: VideoCode | int, *, actor: str, key: str | None = None, session: Session | None = None
+    ) -> VideoCode:
+        """Remove it. Raises GuardRefused, naming the ads, while any that is not deleted uses its video."""
+        return self._fire("delete", code, actor=actor, key=key, session=session)
+
+    def authorize_all(
+        self, *, actor: str, key: str | None = None, session: Session | None = None, **selection: Any
+    ) -> Moved:
+        """`authorize` every pending code of a selection."""
+        with self.spark.transaction(session) as writing:
+            moved = self._fire_all("authorize", selection, actor=actor, key=key, session=writing)
+            self.serve(writing, self._where(writing, **{**selection, "state": None}), actor=actor)
+            return moved
+
+    def extend_all(
+        self,
+        *,
+        days: int,
+        actor: str,
+        key: str | None = None,
+        session: Session | None = None,
+        **selection: Any,
+    ) -> Moved:
+        """`extend` every code of a selection that runs or has expired."""
+        self.check_days(days)
+        with self.spark.transaction(session) as writing:
+            chosen = self._where(writing, **selection)
+            ids = writing.connection().execute(select(codes.id).where(chosen)).scalars().all()
+            moved = self._fire_all("extend", {"ids": ids}, actor=actor, key=key, session=writing, days=days)
+            self.serve(writing, codes.id.in_(ids), actor=actor)
+            return moved
+
+    def revoke_all(
+        self,
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        session: Session | None = None,
+        **selection: Any,
+    ) -> Moved:
+        """`revoke` every running code of a selection."""
+        return self._fire_all("revoke", selection, actor=actor, reason=reason, key=key, session=session)
+
+    def delete_all(
+        self, *, actor: str, key: str | None = None, session: Session | None = None, **selection: Any
+    ) -> Moved:
+        """`delete` every code of a selection whose video no ad uses; the others stay."""
+        return self._fire_all("delete", selection, actor=actor, key=key, session=session)
+
+    def expiring(self, *, within: timedelta, **selection: Any) -> Sequence[VideoCode]:
+        """Running codes that end within this time, the soonest first."""
+        with self.spark.reading() as reading:
+            found = self.list(limit=None, session=reading, expiring_within=within, **selection)
+            return sorted(found, key=lambda code: code.expires_at)
+
+    def reveal(self, code: VideoCode | int) -> str:
+        """The secret itself, as the creator handed it over."""
+        return self.get(code).code.get_secret_value()
+
+    def known(self, account_id: int, secret: str, *, session: Session) -> VideoCode | None:
+        """The account's code with this secret that is not deleted, if there is one."""
+        found = (
+            session.connection()
+            .execute(
+                select(codes.id).where(
+                    codes.table.c.account_id == account_id,
+                    codes.table.c.fingerprint == fingerprint(secret),
+                    codes.state != "deleted",
+                )
+            )
+            .scalar_one_or_none()
+        )
+        return None if found is None else self._fresh(session, found)
+
+    def values(self, secret: str, *, days: int, issued_at: datetime, now: datetime) -> dict[str, Any]:
+        """A code's own columns. Raises WrongInput for a duration or an instant that cannot be."""
+        self.check_days(days)
+        aware("the instant of issue", issued_at)
+        if issued_at > now:
+            raise WrongInput(
+                f"expected the code to be issued already, got {issued_at.isoformat()}, which is yet to come"
+            )
+        return {
+            "code": SecretStr(secret),
+            "fingerprint": fingerprint(secret),
+            "hint": hint(secret),
+            "days": days,
+            "issued_at": issued_at,
+            "expires_at": issued_at + timedelta(days=days),
+        }
+
+    def check_days(self, days: int) -> None:
+        """Raises WrongInput unless this is one of the durations that creators can choose."""
+        durations = self.spark.settings.durations
+        if isinstance(days, bool) or days not in durations:
+            raise WrongInput(f"expected the days to be one of {', '.join(map(str, durations))}; got {days!r}")
+
+    def serve(self, session: Session, chosen: ColumnElement[bool], *, actor: str) -> None:
+        """Let ads that lack a code for the posts of these codes take the best one there is.
+
+        An ad changes to another code only when its own is missing or over.
+        """
+        need, code, ad = table(AdCode).c, table(VideoCode).c, table(SparkAd).c
+        posts = select(code.post_id).where(chosen)
+        account = select(ad.account_id).where(ad.id == need.ad_id).scalar_subquery()
+        other = table(VideoCode).alias("other")
+        best = (
+            select(other.c.id)
+            .where(other.c.post_id == need.post_id, other.c.account_id == account, other.c.state.in_(RUNNING))
+            .order_by(case((other.c.state.in_(HELD), 0), else_=1), other.c.expires_at.desc(), other.c.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        dead = select(code.id).where(code.state.in_(OVER))
+        taken = session.connection().execute(
+            update(table(AdCode))
+            .where(
+                need.post_id.in_(posts),
+                or_(need.code_id.is_(None), need.code_id.in_(dead.where(code.post_id.in_(posts)))),
+                need.ad_id.in_(select(ad.id).where(ad.state != "deleted")),
+                best.is_not(None),
+            )
+            .values(code_id=best)
+        )
+        if taken.rowcount:
+            waiting = ads.id.in_(select(need.ad_id).where(need.post_id.in_(posts)))
+            fire_all(session, ads, "authorize", waiting, actor=actor)
+
+    def _check_end(self, session: Session, code: VideoCode | int, days: int) -> None:
+        found = self._fresh(session, id_of(code))
+        aware("the code's end", max(found.expires_at, instant(session)) + timedelta(days=days))
+
+    def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:
+        return _selected(instant(session), **selection)
+
+
+def _selected(
+    now: datetime,
+    *,
+    ids: Sequence[int] | None = None,
+    state: str | Sequence[str] | None = None,
+    account: AdAccount | int | None = None,
+    creator: str | None = None,
+    post: Post | int | None = None,
+    expiring_within: timedelta | None = None,
+) -> ColumnElement[bool]:
+    code = table(VideoCode).c
+    of_creator = select(table(Post).c.id).where(table(Post).c.creator == handle_of(creator)) if creator else None
+    return and_(
+        true(),
+        *([code.id.in_(ids)] if ids is not None else []),
+        *matching(code.state, state),
+        *([code.account_id == id_of(account)] if account is not None else []),
+        *([code.post_id.in_(of_creator)] if of_creator is not None else []),
+        *([code.post_id == id_of(post)] if post is not None else []),
+        *([code.expire_due_at.between(now, now + expiring_within)] if expiring_within is not None else []),
+    )

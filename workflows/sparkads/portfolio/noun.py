@@ -1,0 +1,220 @@
+"""What the nouns of a portfolio share: finding a row, moving one, moving many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, insert
+from sqlmodel import Session, SQLModel, col
+from sqlmodel import select as select_rows
+
+from sparkads.errors import WrongInput
+from statewright.errors import Conflict, UnknownRow
+from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
+from statewright.log import START, Entry, entries, history
+from statewright.store import instant
+from statewright.tables import transition
+from statewright.transition import Moved, fire, fire_all, force, start
+from statewright.workflow import Workflow
+
+if TYPE_CHECKING:
+    from sparkads.portfolio import SparkAds
+
+R = TypeVar("R", bound=SQLModel)
+
+
+class Noun(Generic[R]):
+    """One kind of row and its verbs."""
+
+    workflow: ClassVar[Workflow]
+    row: type[R]
+
+    def __init__(self, spark: SparkAds) -> None:
+        self.spark = spark
+
+    def get(self, subject: R | int, *, session: Session | None = None) -> R:
+        """The row as it is now. Raises UnknownRow."""
+        with self.spark.reading(session) as reading:
+            return self._fresh(reading, id_of(subject))
+
+    def can(self, subject: R | int, *, session: Session | None = None) -> Sequence[Possibility]:
+        """Every event, possible now or not, and why not. Raises UnknownRow."""
+        with self.spark.reading(session) as reading:
+            return can(reading, self.workflow, id_of(subject))
+
+    def history(self, subject: R | int, *, session: Session | None = None) -> Sequence[Entry]:
+        """Every move of the row's life, oldest first. Raises UnknownRow."""
+        with self.spark.reading(session) as reading:
+            self._fresh(reading, id_of(subject))
+            return history(reading, self.workflow.name, id_of(subject))
+
+    def waiting_for(self, subject: R | int, *, session: Session | None = None) -> str:
+        """What the row still lacks in its present state, in words; empty when it lacks nothing."""
+        with self.spark.reading(session) as reading:
+            return waiting_for(reading, self.workflow, id_of(subject))
+
+    def force(self, subject: R | int, state: str, *, actor: str, reason: str, session: Session | None = None) -> R:
+        """Put a row into any state by hand, whatever the rules say; the history records it as that.
+
+        Raises UnknownRow, WrongArguments (no reason, no such state), Conflict.
+        """
+        with self.spark.transaction(session) as writing:
+            force(writing, self.workflow, id_of(subject), state, actor=actor, reason=reason)
+            return self._fresh(writing, id_of(subject))
+
+    def preview(self, event: str, *, arguments: dict[str, Any] | None = None, **selection: Any) -> Preview:
+        """How many rows of a selection an event would move or not, and why not; nothing is written."""
+        with self.spark.reading() as reading:
+            where = self._where(reading, **selection)
+            return preview(reading, self.workflow, event, where, arguments=arguments)
+
+    def list(
+        self, *, limit: int | None = 100, after: int = 0, session: Session | None = None, **selection: Any
+    ) -> Sequence[R]:
+        """The rows of a selection, by id; `limit` at the most, those with ids after `after`."""
+        with self.spark.reading(session) as reading:
+            chosen = select_rows(self.row).where(self._where(reading, **selection), self._id > after)
+            return reading.exec(chosen.order_by(self._id).limit(limit)).all()
+
+    @property
+    def _id(self) -> ColumnElement[int]:
+        return self.workflow.id
+
+    def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:
+        """A selection, given by keyword, as a condition."""
+        raise NotImplementedError
+
+    def _fresh(self, session: Session, row_id: int) -> R:
+        found = session.get(self.row, row_id, populate_existing=True)
+        if found is None:
+            noun = self.workflow.noun
+            raise UnknownRow(f"there is no {noun} {row_id}", workflow=self.workflow.name, event="", row_id=row_id)
+        return found
+
+    def _fire(
+        self,
+        event: str,
+        subject: R | int,
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        session: Session | None = None,
+        **arguments: Any,
+    ) -> R:
+        with self.spark.transaction(session) as writing:
+            row_id = id_of(subject)
+            fire(
+                writing,
+                self.workflow,
+                event,
+                row_id,
+                actor=actor,
+                reason=reason,
+                key=key,
+                arguments=arguments,
+            )
+            return self._fresh(writing, row_id)
+
+    def _fire_all(
+        self,
+        event: str,
+        selection: dict[str, Any],
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        session: Session | None = None,
+        **arguments: Any,
+    ) -> Moved:
+        with self.spark.transaction(session) as writing:
+            where = self._where(writing, **selection)
+            return fire_all(
+                writing, self.workflow, event, where, actor=actor, reason=reason, key=key, arguments=arguments
+            )
+
+    def _insert(self, session: Session, values: dict[str, Any]) -> int:
+        created: int = (
+            session.connection()
+            .execute(insert(self.workflow.table).values(values).returning(self.workflow.id))
+            .scalar_one()
+        )
+        return created
+
+    def _begin(
+        self,
+        session: Session,
+        row_id: int,
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        state: str | None = None,
+    ) -> R:
+        """Begin the life of a row just inserted. Raises GuardRefused, telling every rule that forbids it."""
+        where = self._id == row_id
+        begun = start(session, self.workflow, where, actor=actor, reason=reason, key=key, target=state)
+        if not begun.rows:
+            raise refusal(session, self.workflow, START, row_id, now=instant(session), arguments={}, target=state)
+        return self._fresh(session, row_id)
+
+    def _replayed(self, session: Session, key: str | None) -> R | None:
+        """The row that an earlier call with this key created. Raises Conflict if the key did something else."""
+        if key is None:
+            return None
+        found = entries(session, transition.c.key == key)
+        if not found:
+            return None
+        if found[0].workflow != self.workflow.name or found[0].event != START:
+            raise Conflict(
+                f"cannot create {self.workflow.noun}: the key {key!r} was used for something else; choose another",
+                workflow=self.workflow.name,
+                event=START,
+                row_id=None,
+            )
+        return self._fresh(session, found[0].row_id)
+
+
+def id_of(subject: SQLModel | int) -> int:
+    """The id of a row, or the id itself."""
+    if isinstance(subject, int) and not isinstance(subject, bool):
+        return subject
+    found: Any = getattr(subject, "id", None)
+    if not isinstance(found, int):
+        raise WrongInput(f"expected a row or its id, got {subject!r}")
+    return found
+
+
+def one_of(values: str | Sequence[str]) -> Sequence[str]:
+    """A single value or several, as several."""
+    return (values,) if isinstance(values, str) else values
+
+
+def aware(name: str, value: datetime | None) -> datetime | None:
+    """An instant with a time zone, between the years 1970 and 9000. Raises WrongInput otherwise."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise WrongInput(f"expected {name} to have a time zone, got {value.isoformat()}; write Z for UTC")
+    if not 1970 <= value.year < 9000:
+        raise WrongInput(f"expected {name} to be in the years 1970 to 8999, got {value.isoformat()}")
+    return value
+
+
+def text(name: str, value: str, *, longest: int = 500) -> str:
+    """A short text, trimmed. Raises WrongInput when it is empty, too long or has control characters."""
+    trimmed = value.strip()
+    if not trimmed:
+        raise WrongInput(f"expected {name}, got nothing")
+    if len(trimmed) > longest:
+        raise WrongInput(f"expected {name} to be at most {longest:,} characters, got {len(trimmed):,}")
+    if not trimmed.isprintable():
+        raise WrongInput(f"expected {name} to be plain text, got control characters in it")
+    return trimmed
+
+
+def matching(column: Any, value: str | Sequence[str] | None) -> list[ColumnElement[bool]]:
+    """A condition that a column is one of these values; none when nothing is asked for."""
+    return [] if value is None else [col(column).in_(one_of(value))]
