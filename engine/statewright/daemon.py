@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
@@ -14,7 +14,6 @@ from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED  # type: ignore[import-untyped]
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
-from apscheduler.jobstores.base import JobLookupError  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]
 
@@ -98,7 +97,7 @@ class Daemon:
         self._heartbeat = timedelta(seconds=heartbeat)
         self._report = report
         self._stopping = False
-        self._stopped: SimpleQueue[None] = SimpleQueue()
+        self._calls: SimpleQueue[None] = SimpleQueue()
         self._woken = False
         self._delay = timedelta()
         self._troubles: set[str] = set()
@@ -117,17 +116,16 @@ class Daemon:
         # The library would warn at every heartbeat of a long tick that the tick is still running.
         quiet = logger.getChild("scheduler")
         quiet.setLevel(logging.ERROR)
-        self._executor = ThreadPoolExecutor(max_workers=1)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             logger=quiet,
-            executors={"default": self._executor},
+            executors={"default": ThreadPoolExecutor(max_workers=1)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
     def run(self) -> None:
         """Tick until somebody calls `stop`; once only for each daemon."""
-        self._scheduler.add_listener(self._aim_at_next, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+        self._scheduler.add_listener(self._call, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
         self._scheduler.add_job(
             self._beat, _Heartbeat(self._heartbeat), id=_JOB, next_run_time=SystemClock().now()
         )
@@ -135,24 +133,21 @@ class Daemon:
         logger.info("watching %s, at least every %g s", self._store.name, seconds, extra={"action": "start"})
         self._scheduler.start()
         try:
-            self._stopped.get()
+            self._aim_until_stopped()
         finally:
             self._stopping = True
-            # Not shutdown(wait=True): it holds the lock that the end of a tick needs to aim at the next.
-            self._scheduler.shutdown(wait=False)
-            self._executor.shutdown(wait=True)
+            self._scheduler.shutdown(wait=True)
             logger.info("stopped watching %s", self._store.name, extra={"action": "stop"})
 
     def stop(self, *_: Any) -> None:
         """Have `run` finish the batch at hand and return; from any thread, or as a signal's handler."""
-        # A signal may interrupt anything: neither line waits for a lock that the interrupted code may hold.
         self._stopping = True
-        self._stopped.put(None)
+        self._call()
 
     def wake(self) -> None:
         """Have `run` look again now, because something was armed or moved; from any thread."""
         self._woken = True
-        self._aim(timedelta())
+        self._call()
 
     def tick(self) -> Tick:
         """One tick, logged if it did something, and reported; its errors are raised."""
@@ -179,12 +174,22 @@ class Daemon:
                 wait = done.next_due - self._store.clock.now()
                 self._delay = max(min(wait, self._heartbeat), timedelta())
 
-    def _aim_at_next(self, _event: Any) -> None:
-        self._aim(timedelta() if self._woken else self._delay)
+    def _call(self, _event: Any = None) -> None:
+        # A signal may interrupt anything: this waits for no lock that the interrupted code may hold.
+        self._calls.put(None)
 
-    def _aim(self, delay: timedelta) -> None:
-        # The store's clock says how long to wait, the scheduler's when that will be: they may differ.
-        with suppress(JobLookupError):  # not running yet, or no longer
+    def _aim_until_stopped(self) -> None:
+        """Aim at the next tick after every tick and every call.
+
+        Not where a tick ends: that may be within the scheduler's own step, which would then undo the aim,
+        or while the scheduler shuts down, which waits for the tick and holds the lock that aiming needs.
+        """
+        while True:
+            self._calls.get()
+            if self._stopping:
+                return
+            # The store's clock says how long to wait, the scheduler's when that will be: they may differ.
+            delay = timedelta() if self._woken else self._delay
             self._scheduler.modify_job(_JOB, next_run_time=SystemClock().now() + delay)
 
     def _complain(self, error: Exception) -> None:

@@ -25,7 +25,7 @@ class Guard:
     name: str
     holds: ColumnElement[bool]
     refusal: str
-    blockers: Select[Any] | None = None
+    blockers: Select[*tuple[Any, ...]] | None = None
     noun: str = "row"
     facts: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class Assign:
 
     def __post_init__(self) -> None:
         _keep_column(self, "column", "an assignment")
-        _expect_names(f"the assignment of {self.column.key}", on=self.on, entering=self.entering)
+        expect_names(f"the assignment of {self.column.key}", on=self.on, entering=self.entering)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,9 +100,14 @@ class Cascade:
     leaving: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        _expect_names(
-            f"the cascade to {self.to}", on=self.on, entering=self.entering, leaving=self.leaving
-        )
+        expect_names(f"the cascade to {self.to}", on=self.on, entering=self.entering, leaving=self.leaving)
+
+
+def expect_names(where: str, **collections: Collection[str]) -> None:
+    """Raise DefinitionError where a text stands for names: its letters would be taken for them."""
+    for name, names in collections.items():
+        if isinstance(names, str):
+            raise DefinitionError(where, f"expected {name} to hold names, as in [{names!r}], got a text")
 
 
 def _keep_column(owner: Any, name: str, where: str) -> None:
@@ -114,9 +119,3 @@ def _keep_column(owner: Any, name: str, where: str) -> None:
         raise DefinitionError(where, f"expected {name} to be a column of a table, got {given!r}")
     column: Column[Any] = table.c[element.key]
     object.__setattr__(owner, name, column)
-
-
-def _expect_names(where: str, **collections: Collection[str]) -> None:
-    for name, names in collections.items():
-        if isinstance(names, str):
-            raise DefinitionError(where, f"expected {name} to hold names, as in [{names!r}], got a text")

@@ -150,9 +150,7 @@ def open_engine(url: str, *, create: bool, synchronous: str, busy_timeout: float
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise StoreError(
-            f'cannot read the database URL "{url}"; expected one like sqlite:///file.db'
-        ) from None
+        raise StoreError(f'cannot read the database URL "{url}"; expected one like sqlite:///file.db') from None
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
         raise StoreError(
             f'cannot open the database "{parsed.render_as_string()}": '
@@ -165,7 +163,7 @@ def open_engine(url: str, *, create: bool, synchronous: str, busy_timeout: float
         raise StoreError(f'cannot open the database "{path}": it is a folder, not a file')
     if not path.exists():
         if not create:
-            raise StoreError(f'there is no database at "{path}"')
+            raise StoreError(f'there is no database at "{path}"', missing=True)
         if not path.parent.is_dir():
             raise StoreError(f'cannot make the database "{path}": there is no folder "{path.parent}"')
     try:
@@ -252,9 +250,7 @@ def expected_schema(metadatas: Sequence[MetaData]) -> dict[str, str]:
         engine.dispose()
 
 
-def _word(
-    function: type[GenericFunction[Any]], sqlite: Callable[..., str], other: Callable[..., str]
-) -> None:
+def _word(function: type[GenericFunction[Any]], sqlite: Callable[..., str], other: Callable[..., str]) -> None:
     def compile_sqlite(element: Any, compiler: Any, **options: Any) -> str:
         return sqlite(*(compiler.process(clause, **options) for clause in element.clauses))
 

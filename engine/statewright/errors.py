@@ -36,6 +36,9 @@ class DefinitionError(StatewrightError):
 class StoreError(StatewrightError):
     """The database cannot be used: missing, locked, read-only, damaged, or not ours."""
 
+    missing: bool = False
+    """There is none yet, and to open it with `create=True` makes it."""
+
 
 class SchemaVersionError(StoreError):
     """The database was made by a newer or an older version of the program."""

@@ -79,5 +79,6 @@ def forget(session: Session, ids: Select[Any]) -> int:
 
 def _entry(row: Row[Any]) -> Entry:
     # By position, twice as quick as by name: an entry has the table's columns in the table's order.
-    *facts, payload = row
-    return Entry(*facts, json.loads(payload) if payload else {})
+    facts: list[Any] = list(row)
+    facts[-1] = json.loads(facts[-1]) if facts[-1] else {}
+    return Entry(*facts)

@@ -13,6 +13,16 @@ logger = logging.getLogger("statewright")
 _USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 
+class TextLines(logging.Formatter):
+    """Each log record on a line of its own: when, and what happened; how bad it is, if it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC)
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        line = f"{at:%Y-%m-%dT%H:%M:%SZ} {level}{record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
 class JsonLines(logging.Formatter):
     """Each log record as one JSON object on a line: at, level, logger, message, and its facts."""
 

@@ -55,9 +55,7 @@ def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
     return _kept(workflow, ("row", event, target), lambda: _plan(workflow, event, workflow.id == ROW, target))
 
 
-def for_selection(
-    workflow: Workflow, event: str, where: ColumnElement[bool], target: str | None = None
-) -> Plan:
+def for_selection(workflow: Workflow, event: str, where: ColumnElement[bool], target: str | None = None) -> Plan:
     """Move every row that meets a condition; an idempotency key is written on the first of them only."""
     first = case((func.row_number().over(order_by=workflow.id) == 1, _TEXTS["key"]))
     chosen = _candidates(workflow, event, workflow.alone(where), target)

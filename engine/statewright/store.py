@@ -50,9 +50,7 @@ class Store:
         busy_timeout: float = 5.0,
     ) -> None:
         if taken := metadata.tables.keys() & schema.tables.tables.keys():
-            raise DefinitionError(
-                f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours"
-            )
+            raise DefinitionError(f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours")
         self.schema = schema
         self.clock: Clock = clock or SystemClock()
         engine = dialects.open_engine(url, create=create, synchronous=synchronous, busy_timeout=busy_timeout)
@@ -112,7 +110,9 @@ class Store:
                         "that this program did not make"
                     )
                 if not create:
-                    raise StoreError(f'the database "{self.name}" holds no tables of {self.schema.name}')
+                    raise StoreError(
+                        f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
+                    )
                 with self._reading.execution_options(preparing=True).connect() as connection:
                     dialects.prepare_file(connection)
                 with self._writing.begin() as connection:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, and_, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from statewright.dialects import Instant
-from statewright.errors import Conflict
-from statewright.plan import set_aside_for_now
+from statewright.dialects import Instant, violated
+from statewright.errors import Conflict, DefinitionError
+from statewright.plan import due
 from statewright.store import Store, instant
-from statewright.tables import set_aside
+from statewright.tables import set_aside, transition
 from statewright.transition import Moved, fire_due
 from statewright.workflow import Deadline, Workflow, Workflows
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(days=1)
 """A row set aside is tried again after a minute, then after twice as long each time, up to a day."""
+
+MOST_NAMED = 10_000
+"""Rows that one statement may name; no database takes any number of them."""
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -58,9 +63,11 @@ def sweep(
     pause: seconds between two batches, in which other writers get in
     stop:  asked between batches; True ends the sweep with what is done
     """
+    _expect_positive(batch)
     swept = Swept()
     for workflow, deadline in deadlines(workflows):
-        for _ in _batches(store, workflow, deadline, actor=actor, batch=batch, swept=swept):
+        turn = _Turn(workflow, deadline, actor=actor, batch=batch, swept=swept, opened=store.transaction)
+        for _ in turn.batches(reading=store.reading):
             progress(swept)
             if stop():
                 swept.stopped = True
@@ -71,22 +78,36 @@ def sweep(
 
 
 def rehearse(
-    store: Store, workflows: Workflows, *, actor: str, batch: int, now: datetime | None = None
+    store: Store,
+    workflows: Workflows,
+    *,
+    actor: str,
+    batch: int,
+    now: datetime | None = None,
+    look: Callable[[Session, int], None] = lambda session, before: None,
 ) -> Swept:
     """Run the sweep as it would go at an instant, and take everything back.
 
+    look: called before that, to read what became of the rows; given the last id of the log before the sweep
     One transaction holds it all, so other writers wait for its end.
     """
+    _expect_positive(batch)
     swept = Swept()
     with store.transaction() as session:
+        before = session.connection().execute(select(func.max(transition.c.id))).scalar_one() or 0
         for workflow, deadline in deadlines(workflows):
-            while True:
-                moved = fire_due(
-                    session, workflow, deadline, actor=actor, limit=batch, now=now, skipping=True
-                )
-                if not moved.rows:
-                    break
-                swept.add(workflow.name, deadline.event, moved)
+            turn = _Turn(
+                workflow,
+                deadline,
+                actor=actor,
+                batch=batch,
+                swept=swept,
+                opened=lambda: nullcontext(session),
+                now=now,
+            )
+            for _ in turn.batches(reading=lambda: nullcontext(session)):
+                pass
+        look(session, before)
         session.rollback()
     return swept
 
@@ -107,28 +128,123 @@ def next_due(session: Session, workflows: Workflows, *, after: datetime = BEGINN
     return min((at for at in found if at is not None), default=None)
 
 
-def _batches(
-    store: Store, workflow: Workflow, deadline: Deadline, *, actor: str, batch: int, swept: Swept
-) -> Iterator[None]:
-    """Fire one deadline until nothing is due, yielding after every batch."""
-    while True:
-        with store.reading() as session:
-            if not _anything_due(session, workflow, deadline):
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One deadline's part of a sweep; what it opens is a transaction for each batch, or one for all."""
+
+    workflow: Workflow
+    deadline: Deadline
+    actor: str
+    batch: int
+    swept: Swept
+    opened: Callable[[], AbstractContextManager[Session]]
+    now: datetime | None = None
+
+    def batches(self, reading: Callable[[], AbstractContextManager[Session]]) -> Iterator[None]:
+        """Fire until nothing is due, yielding after every batch."""
+        while True:
+            with reading() as session:
+                if not self._anything_due(session):
+                    return
+                skipping = self._anything_set_aside(session)
+            try:
+                rows = self._fire(skipping=skipping)
+            except Conflict:
+                with reading() as session:
+                    ids = self._due(session)
+                yield from self._isolate(ids)
+                continue
+            if not rows:
                 return
-            skipping = _anything_set_aside(session, workflow, deadline)
-        try:
-            with store.transaction() as session:
-                moved = fire_due(session, workflow, deadline, actor=actor, limit=batch, skipping=skipping)
-                if skipping:
-                    _take_back(session, workflow, deadline)
-        except Conflict:
-            _isolate(store, workflow, deadline, actor=actor, batch=batch, swept=swept)
             yield
-            continue
-        if not moved.rows:
-            return
-        swept.add(workflow.name, deadline.event, moved)
-        yield
+
+    def _fire(self, *, skipping: bool, among: Sequence[int] | None = None) -> int:
+        """Move one batch. Raises Conflict for a broken constraint, be it one that is only looked at in the end."""
+        try:
+            with self.opened() as session:
+                moved = fire_due(
+                    session,
+                    self.workflow,
+                    self.deadline,
+                    actor=self.actor,
+                    limit=self.batch,
+                    now=self.now,
+                    skipping=skipping,
+                    among=among,
+                )
+        except IntegrityError as error:
+            raise Conflict(
+                f"cannot {self.deadline.event} {self.workflow.noun}: the database refused: {violated(error)}",
+                workflow=self.workflow.name,
+                event=self.deadline.event,
+                row_id=None,
+            ) from None
+        if moved.rows:
+            self.swept.add(self.workflow.name, self.deadline.event, moved)
+        return moved.rows
+
+    def _isolate(self, ids: Sequence[int]) -> Iterator[None]:
+        """Halve a batch that failed until each bad row stands alone; move the good ones, set the bad aside."""
+        ahead = [ids[first : first + MOST_NAMED] for first in range(0, len(ids), MOST_NAMED)]
+        while ahead:
+            rows = ahead.pop()
+            try:
+                self._fire(skipping=True, among=rows)
+            except Conflict as error:
+                if len(rows) > 1:
+                    middle = len(rows) // 2
+                    ahead += [rows[middle:], rows[:middle]]
+                    continue
+                self._set_aside(rows[0], error)
+            yield
+
+    def _due(self, session: Session) -> Sequence[int]:
+        """The ids of the rows that the next batch moves."""
+        chosen = due(self.workflow, self.deadline, skipping=True).add_columns(self.workflow.id)
+        bound = {"now": self._instant(session), "limit": self.batch}
+        return session.connection().execute(chosen, bound).scalars().all()
+
+    def _anything_due(self, session: Session) -> bool:
+        at = self.deadline.at
+        chosen = select(func.min(at)).where(at.is_not(None))
+        earliest: datetime | None = session.connection().execute(chosen).scalar_one()
+        return earliest is not None and earliest <= self._instant(session)
+
+    def _anything_set_aside(self, session: Session) -> bool:
+        waiting = select(set_aside.c.row_id).where(
+            set_aside.c.workflow == self.workflow.name, set_aside.c.event == self.deadline.event
+        )
+        return session.connection().execute(waiting.limit(1)).first() is not None
+
+    def _set_aside(self, row_id: int, error: Conflict) -> None:
+        here = and_(
+            set_aside.c.workflow == self.workflow.name,
+            set_aside.c.row_id == row_id,
+            set_aside.c.event == self.deadline.event,
+        )
+        with self.opened() as session:
+            connection = session.connection()
+            now = self._instant(session)
+            attempts: int = connection.execute(select(set_aside.c.attempts).where(here)).scalar() or 0
+            values: dict[str, Any] = {
+                "at": now,
+                "attempts": attempts + 1,
+                "retry_at": now + min(FIRST_RETRY * 2 ** min(attempts, 20), LONGEST_RETRY),
+                "error": error.sentence,
+            }
+            if attempts:
+                connection.execute(update(set_aside).where(here).values(values))
+            else:
+                names = {
+                    "workflow": self.workflow.name,
+                    "row_id": row_id,
+                    "event": self.deadline.event,
+                }
+                connection.execute(insert(set_aside).values(**names, **values))
+        self.swept.set_aside += 1
+
+    def _instant(self, session: Session) -> datetime:
+        return self.now or instant(session)
 
 
 def _earliest(workflow: Workflow) -> Select[Any]:
@@ -143,84 +259,6 @@ def _earliest(workflow: Workflow) -> Select[Any]:
     return earliest
 
 
-def _anything_due(session: Session, workflow: Workflow, deadline: Deadline) -> bool:
-    at = workflow.table.c[deadline.at.key]
-    earliest: datetime | None = (
-        session.connection().execute(select(func.min(at)).where(at.is_not(None))).scalar_one()
-    )
-    return earliest is not None and earliest <= instant(session)
-
-
-def _anything_set_aside(session: Session, workflow: Workflow, deadline: Deadline) -> bool:
-    waiting = select(set_aside.c.row_id).where(
-        set_aside.c.workflow == workflow.name, set_aside.c.event == deadline.event
-    )
-    return session.connection().execute(waiting.limit(1)).first() is not None
-
-
-def _take_back(session: Session, workflow: Workflow, deadline: Deadline) -> None:
-    """Forget the set-aside rows whose deadline is no longer due: they have moved after all."""
-    at = workflow.table.c[deadline.at.key]
-    still_due = select(workflow.id).where(at <= instant(session))
-    session.connection().execute(
-        delete(set_aside).where(
-            set_aside.c.workflow == workflow.name,
-            set_aside.c.event == deadline.event,
-            set_aside.c.row_id.not_in(still_due),
-        )
-    )
-
-
-def _isolate(
-    store: Store, workflow: Workflow, deadline: Deadline, *, actor: str, batch: int, swept: Swept
-) -> None:
-    """Halve the batch that failed until each bad row stands alone; move the good ones."""
-    at = workflow.table.c[deadline.at.key]
-    with store.reading() as session:
-        now = instant(session)
-        due = select(workflow.id).where(at <= now, ~set_aside_for_now(workflow, deadline.event))
-        ids = session.connection().execute(due.order_by(at, workflow.id).limit(batch), {"now": now})
-        ahead = [sorted(ids.scalars())]
-    while ahead:
-        rows = ahead.pop()
-        try:
-            with store.transaction() as session:
-                moved = fire_due(
-                    session, workflow, deadline, actor=actor, limit=batch, skipping=True, among=rows
-                )
-        except Conflict as error:
-            if len(rows) == 1:
-                _set_aside(store, workflow, deadline, rows[0], error)
-                swept.set_aside += 1
-            else:
-                middle = len(rows) // 2
-                ahead += [rows[middle:], rows[:middle]]
-        else:
-            if moved.rows:
-                swept.add(workflow.name, deadline.event, moved)
-
-
-def _set_aside(store: Store, workflow: Workflow, deadline: Deadline, row_id: int, error: Conflict) -> None:
-    here = and_(
-        set_aside.c.workflow == workflow.name,
-        set_aside.c.row_id == row_id,
-        set_aside.c.event == deadline.event,
-    )
-    with store.transaction() as session:
-        connection = session.connection()
-        now = instant(session)
-        attempts: int = connection.execute(select(set_aside.c.attempts).where(here)).scalar() or 0
-        values: dict[str, Any] = {
-            "at": now,
-            "attempts": attempts + 1,
-            "retry_at": now + min(FIRST_RETRY * 2 ** min(attempts, 20), LONGEST_RETRY),
-            "error": error.sentence,
-        }
-        if attempts:
-            connection.execute(update(set_aside).where(here).values(values))
-        else:
-            connection.execute(
-                insert(set_aside).values(
-                    workflow=workflow.name, row_id=row_id, event=deadline.event, **values
-                )
-            )
+def _expect_positive(batch: int) -> None:
+    if batch < 1:
+        raise DefinitionError("sweep", f"expected batch to be a positive whole number, got {batch}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -21,7 +21,7 @@ from statewright.log import FORCE, START
 from statewright.parameters import LARGEST, bound, wrong
 from statewright.plan import Plan
 from statewright.store import expect_to_write, instant
-from statewright.tables import transition
+from statewright.tables import set_aside, transition
 from statewright.workflow import Deadline, Workflow
 
 
@@ -134,9 +134,7 @@ def start(
     return call.replay(None) or call.run(plan.for_selection(workflow, START, where, target), target=target)
 
 
-def force(
-    session: Session, workflow: Workflow, row_id: int, target: str, *, actor: str, reason: str
-) -> Moved:
+def force(session: Session, workflow: Workflow, row_id: int, target: str, *, actor: str, reason: str) -> Moved:
     """Put one row into any state of its chart, whatever its guards say; recorded as a move by hand.
 
     The assignments of the target state and the cascades run as for any other move.
@@ -221,6 +219,8 @@ class _Call:
         try:
             with self.connection.begin_nested():
                 rows = self._move(steps, target, parameters)
+                if rows:
+                    self.connection.execute(_MOVED_AFTER_ALL, self.shared)
         except IntegrityError as error:
             self._conflict(parameters.get("row"), f"the database refused: {dialects.violated(error)}")
         if rows:
@@ -273,6 +273,13 @@ class _Call:
 
 
 _LAST = select(func.max(transition.c.id))
+_MOVED_AFTER_ALL = delete(set_aside).where(
+    exists().where(
+        transition.c.batch == plan.BATCH,
+        transition.c.workflow == set_aside.c.workflow,
+        transition.c.row_id == set_aside.c.row_id,
+    )
+)
 _AT_ONCE = 10_000
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.sql import visitors
 
 from statewright.chart import Chart, tabulate
-from statewright.declaration import Assign, Cascade, Deadline, Guard, Link
+from statewright.declaration import Assign, Cascade, Deadline, Guard, Link, expect_names
 from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant
 from statewright.errors import DefinitionError, UnknownEvent, WrongArguments
 from statewright.log import FORCE, START
@@ -67,6 +67,8 @@ class Workflow:
         self.decisions = tabulate(chart)
         self.name = name or self.table.name
         self.noun = noun or self.name.replace("_", " ")
+        entries = {f"entry[{state!r}]": names for state, names in (entry or {}).items()}
+        expect_names(f"workflow {self.name}", automatic=automatic, **entries)
         given = tuple(guards)
         self.guards = {guard.name: guard for guard in given}
         self.assigns = tuple(assigns)
@@ -188,9 +190,6 @@ class Workflow:
 
     def _problems_of_names(self) -> Iterator[str]:
         chart = self.decisions
-        for what, names in (("automatic", self.automatic), *((f"entry[{s!r}]", n) for s, n in self.entry.items())):
-            if isinstance(names, str):
-                yield f"expected {what} to hold names, as in [{names!r}]; got the text {names!r}"
         used = {*chart.guards, *(name for names in self.entry.values() for name in names)}
         for name in sorted(used - self.guards.keys()):
             yield f"{chart.name} names a guard {name}, which the workflow does not define{_known(self.guards)}"
@@ -199,8 +198,8 @@ class Workflow:
         ours = (START, FORCE)
         for what, events in (
             ("an argument", self.arguments),
-            ("an automatic rule", self.automatic),
             ("a deadline", [deadline.event for deadline in self.deadlines]),
+            ("an automatic rule", self.automatic),
             ("a waiting rule", self.waits.values()),
             ("an assignment", [e for assign in self.assigns for e in assign.on if e not in ours]),
             ("a cascade", [e for cascade in self.cascades for e in cascade.on if e not in ours]),
@@ -399,9 +398,7 @@ class Workflows(Mapping[str, Workflow]):
         }
         while circle := _circle(graph):
             entangled = {
-                node
-                for node in graph
-                if _reaches(graph, node, circle[0]) and _reaches(graph, circle[0], node)
+                node for node in graph if _reaches(graph, node, circle[0]) and _reaches(graph, circle[0], node)
             }
             for name in {name for name, _ in entangled}:
                 events = {event for owner, event in entangled if owner == name}

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import Dialect, Text, TypeDecorator
 
 from sparkads.errors import WrongInput
+from statewright.parameters import storable
 
 LONGEST = 1_000
 """Characters; real codes are a few dozen. TikTok publishes no length."""
@@ -45,6 +46,8 @@ def clean(code: str) -> str:
             f"expected a video code of at most {LONGEST:,} characters, got {len(cleaned):,}; "
             "something else was pasted with it"
         )
+    if not storable(cleaned):
+        raise WrongInput("expected a video code, got characters that no code has; copy the code alone")
     if any(_invisible(character) for character in cleaned):
         raise WrongInput(
             "expected one video code, got text with a gap or an invisible character inside; copy the code alone"

@@ -2,11 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, case, exists, func, literal, not_, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from statemachine import State
 
 from sparkads.tables import (
-    BY_CODE,
     LINKED,
     PULLED,
     AdCode,
@@ -34,6 +46,7 @@ _campaign = table(Campaign).c
 AUTHORIZED = ("authorized", "in_review", "live", "paused", "rejected")
 """The states of an ad that stand on an authorization and are lost with it."""
 _ARMED = ("pending", *AUTHORIZED)
+_UNAUTHORIZED = ("pending", "expired")
 _READY = ["identified", "usable", "covered", "scheduled"]
 _COMPLETE = [*_READY, "has_objective", "campaign_complete", "ad_group_complete"]
 
@@ -105,8 +118,16 @@ def _of_post(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists(select(_post.id).where(_post.id == _ad.post_id, *conditions))
 
 
-def _value(column: Column[str], *conditions: ColumnElement[bool]) -> ColumnElement[str]:
+def _value(column: Column[str], *conditions: ColumnElement[bool]) -> ScalarSelect[str]:
     return select(column).where(*conditions).scalar_subquery()
+
+
+def _listed(*parts: tuple[Column[Any], str]) -> ColumnElement[str]:
+    """The names of those columns that are NULL, in words."""
+    lacking: ColumnElement[str] = literal("")
+    for column, name in parts:
+        lacking = lacking + case((column.is_(None), literal(f", no {name}")), else_=literal(""))
+    return func.substr(lacking, len(", no ") + 1)
 
 
 _needed = table(AdCode).outerjoin(table(VideoCode), _code.id == _need.code_id)
@@ -137,12 +158,21 @@ def _needs(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     )
 
 
+_creator = _value(_post.creator, _post.id == _ad.post_id)
 _facts = {
     "handle": _value(_identity.handle, _identity.id == _ad.identity_id),
     "kind": func.replace(_value(_identity.kind, _identity.id == _ad.identity_id), "_", " "),
-    "creator": _value(_post.creator, _post.id == _ad.post_id),
+    "creator": _creator,
+    "way_out": case((_of_post(_post.origin == PULLED), literal("use a video code of @")), else_=literal("link @")),
     "ends_at": _ends_at,
     "group": _value(_group.name, _group.id == _ad.ad_group_id),
+    "lacking": select(
+        _listed(
+            (_group.location, "location"), (_group.budget, "budget"), (_group.starts_at, "start of its schedule")
+        )
+    )
+    .where(_group.id == _ad.ad_group_id)
+    .scalar_subquery(),
     "campaign": select(_campaign.name)
     .select_from(table(AdGroup).join(table(Campaign), _campaign.id == _group.campaign_id))
     .where(_group.id == _ad.ad_group_id)
@@ -203,7 +233,7 @@ ads = Workflow(
         Guard(
             "ad_group_complete",
             _of_group(_group.location.is_not(None), _group.budget.is_not(None), _group.starts_at.is_not(None)),
-            'its ad group "{group}" is not complete: it needs a location, a budget and a start',
+            'its ad group "{group}" is not complete: it has no {lacking}',
             facts=_facts,
         ),
         Guard(
@@ -216,12 +246,9 @@ ads = Workflow(
             "own_post",
             or_(
                 _ad.identity_id.is_(None),
-                _of_identity(_identity.kind == BY_CODE),
-                _of_identity(
-                    _identity.handle == select(_post.creator).where(_post.id == _ad.post_id).scalar_subquery()
-                ),
+                _of_identity(_identity.handle == _creator.correlate(table(SparkAd))),
             ),
-            "the post is @{creator}'s, not of the {kind} account @{handle}; use a video code of @{creator}",
+            "the post is @{creator}'s, and its identity would be @{handle} ({kind}); {way_out}{creator}",
             facts=_facts,
         ),
         Guard(
@@ -238,7 +265,7 @@ ads = Workflow(
     assigns=[Assign(_ad.end_due_at, _ends_at, entering=_ARMED)],
     cascades=[
         Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={START}, entering={"pending"}),
-        Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={"reschedule"}, entering={"expired"}),
+        Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={"reschedule"}, entering=_UNAUTHORIZED),
         Cascade("video_code", "follow", along=Link(_need.ad_id, _need.code_id)),
         Cascade("post", "promote", along=Link(_ad.id, _ad.post_id), entering={"in_review", "live"}),
         Cascade("post", "publish", along=Link(_ad.id, _ad.post_id), entering={"live"}),

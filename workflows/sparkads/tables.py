@@ -209,15 +209,22 @@ Index(
 Index("ix_spark_ad_account_id", col(SparkAd.account_id), col(SparkAd.state))
 
 # The one rule that must stand even against SQL from elsewhere: no ad points at a deleted code.
-Forbid(
-    name="video_code_is_kept_while_used",
-    before="UPDATE OF state",
-    when=(
-        "NEW.state = 'deleted' AND EXISTS (SELECT 1 FROM spark_ad JOIN post ON post.id = spark_ad.post_id "
-        "WHERE (post.id = NEW.post_id OR post.original_id = NEW.post_id) AND spark_ad.state <> 'deleted')"
-    ),
-    message="an ad that is not deleted uses the video of this code",
-).attach(table(VideoCode))
+_IN_USE = (
+    "EXISTS (SELECT 1 FROM spark_ad WHERE spark_ad.state <> 'deleted' AND (spark_ad.post_id = {code}.post_id "
+    "OR spark_ad.post_id IN (SELECT post.id FROM post WHERE post.original_id = {code}.post_id) "
+    "OR spark_ad.id IN (SELECT ad_code.ad_id FROM ad_code WHERE ad_code.code_id = {code}.id)))"
+)
+for _name, _before, _when in (
+    ("kept", "UPDATE OF state", "NEW.state = 'deleted' AND " + _IN_USE.format(code="NEW")),
+    ("not_replaced", "INSERT", "NEW.state = 'deleted' AND " + _IN_USE.format(code="NEW")),
+    ("not_removed", "DELETE", _IN_USE.format(code="OLD")),
+):
+    Forbid(
+        name=f"video_code_is_{_name}_while_used",
+        before=_before,
+        when=_when,
+        message="an ad that is not deleted uses the video of this code",
+    ).attach(table(VideoCode))
 for _when in ("INSERT", "UPDATE"):
     Forbid(
         name=f"ad_code_is_not_deleted_on_{_when.lower()}",

@@ -53,7 +53,7 @@ class VideoCodeChart(Chart):
         | authorized.to.itself()
         | in_review.to.itself()
         | live.to.itself()
-        | expired.to(authorized)
+        | expired.to(authorized, cond="ads_enabled")
     )
     remind = pending.to.itself() | authorized.to.itself() | in_review.to.itself() | live.to.itself()
     expire = (
@@ -165,7 +165,7 @@ codes = Workflow(
             "authorize",
             along=Link(_use.code_id, _use.ad_id),
             on={"authorize", "extend", START, FORCE},
-            entering={"authorized"},
+            entering=HELD,
         ),
         Cascade(
             "spark_ad",

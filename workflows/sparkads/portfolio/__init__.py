@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,18 @@ from sparkads.portfolio.accounts import Accounts
 from sparkads.portfolio.ads import Ads
 from sparkads.portfolio.campaigns import AdGroups, Campaigns
 from sparkads.portfolio.codes import Codes
+from sparkads.portfolio.noun import aware
 from sparkads.portfolio.posts import Posts
 from sparkads.settings import Settings, load_settings
 from sparkads.tables import SCHEMA
 from sparkads.workflows import WORKFLOWS
 from statewright.clock import Clock
-from statewright.daemon import Tick, tick
+from statewright.step import Tick, tick
 from statewright.store import Store, instant
 from statewright.sweep import Swept, rehearse
 
 if TYPE_CHECKING:
+    from sparkads.portfolio.forecast import Day
     from statewright.status import Status
 
 
@@ -91,14 +93,36 @@ class SparkAds:
             return instant(session)
 
     def tick(self, **options: Any) -> Tick:
-        """Do what is due now: expire codes, stop their ads, tell subscribers. See `statewright.daemon.tick`."""
+        """Do what is due now: expire codes, stop their ads, tell subscribers. See `statewright.step.tick`."""
         options.setdefault("batch", self.settings.batch)
         options.setdefault("pause", self.settings.pause)
         return tick(self.store, self.workflows, **options)
 
-    def rehearse(self, at: datetime | None = None) -> Swept:
-        """What a tick at this instant would do, with nothing written."""
-        return rehearse(self.store, self.workflows, actor="rehearsal", batch=self.settings.batch, now=at)
+    def rehearse(
+        self,
+        at: datetime | None = None,
+        *,
+        look: Callable[[Session, int], None] = lambda session, before: None,
+    ) -> Swept:
+        """What a tick at this instant would do, with nothing written.
+
+        look: reads what became of the rows before it is taken back; given the last id of the log before
+        """
+        return rehearse(
+            self.store,
+            self.workflows,
+            actor="rehearsal",
+            batch=self.settings.batch,
+            now=aware("the instant of the rehearsal", at),
+            look=look,
+        )
+
+    def forecast(self, *, days: int) -> Sequence[Day]:
+        """Which codes will end and which ads will stop, day by day: today, and so many days after it."""
+        from sparkads.portfolio.forecast import forecast
+
+        with self.reading() as session:
+            return forecast(session, days=days)
 
     def status(self) -> Status:
         """How the daemons are doing, from the database alone."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, select, true, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -22,10 +22,13 @@ from sparkads.tables import (
     Identity,
     Post,
     SparkAd,
+    table,
 )
 from statewright.log import Entry, entries
 from statewright.tables import transition
-from statewright.transition import fire, start
+from statewright.transition import fire, fire_all, start
+
+_VERBS = {LINKED: "linked", BUSINESS_CENTER: "authorized through Business Center"}
 
 
 class Accounts(Noun[AdAccount]):
@@ -33,6 +36,7 @@ class Accounts(Noun[AdAccount]):
 
     workflow = accounts
     row = AdAccount
+    begun_by = "add"
 
     def add(self, name: str, *, actor: str, key: str | None = None, session: Session | None = None) -> AdAccount:
         """A new ad account. Raises RuleBroken when there is one of this name."""
@@ -50,10 +54,16 @@ class Accounts(Noun[AdAccount]):
             return reading.exec(select_rows(AdAccount).where(col(AdAccount.name) == name)).one_or_none()
 
     def meant(self, account: AdAccount | int | None, *, session: Session | None = None) -> AdAccount:
-        """The account given, or the only one when none is. Raises WrongInput when there are several or none."""
+        """The account given, or the only one when none is.
+
+        Raises WrongInput when there are several or none, RuleBroken when it is closed.
+        """
         with self.spark.reading(session) as reading:
             if account is not None:
-                return self._fresh(reading, id_of(account))
+                given = self._fresh(reading, self._id_of(account))
+                if given.state != "open":
+                    raise RuleBroken(f'account "{given.name}" is closed; name another')
+                return given
             found = reading.exec(select_rows(AdAccount).where(col(AdAccount.state) == "open").limit(2)).all()
         if len(found) != 1:
             problem = (
@@ -126,32 +136,62 @@ class Accounts(Noun[AdAccount]):
 
     def identity_for(self, session: Session, account_id: int, handle: str, *, kind: str, actor: str) -> Identity:
         """The identity of this kind and handle, made and usable if it is not there yet."""
-        found = self._identity(session, account_id, kind, handle)
-        if found is None:
-            table = identities.table
-            row_id = (
-                session.connection()
-                .execute(
-                    table.insert().values(account_id=account_id, kind=kind, handle=handle).returning(table.c.id)
-                )
-                .scalar_one()
-            )
-            start(session, identities, identities.id == row_id, actor=actor)
-            self._adopt(session, account_id, row_id, kind, handle)
-            fire(session, identities, "grant", row_id, actor=actor)
-            found = session.get_one(Identity, row_id, populate_existing=True)
-        return found
+        made = self.identities_for(session, [(account_id, handle)], kind=kind, actor=actor)
+        return session.get_one(Identity, made[account_id, handle], populate_existing=True)
+
+    def identities_for(
+        self,
+        session: Session,
+        wanted: Collection[tuple[int, str]],
+        *,
+        kind: str,
+        actor: str,
+        state: str = "usable",
+    ) -> dict[tuple[int, str], int]:
+        """The ids of the identities of this kind, by account and handle; those not there yet are made.
+
+        state: in which a new one begins, "usable", "pending" or "withdrawn"
+        """
+        connection, identity = session.connection(), identities.table.c
+        key = (identity.account_id, identity.handle)
+        mine = select(*key, identity.id).where(
+            identity.kind == kind,
+            identity.account_id.in_({account_id for account_id, _ in wanted}),
+            identity.handle.in_({handle for _, handle in wanted}),
+        )
+        found = {(account_id, handle): id_ for account_id, handle, id_ in connection.execute(mine)}
+        values = [
+            {"account_id": account_id, "handle": handle, "kind": kind}
+            for account_id, handle in dict.fromkeys(wanted)
+            if (account_id, handle) not in found
+        ]
+        if not values:
+            return found
+        rows = connection.execute(insert(identities.table).returning(*key, identity.id), values)
+        made = {(account_id, handle): id_ for account_id, handle, id_ in rows}
+        fresh = identities.id.in_(made.values())
+        if state == "withdrawn":
+            start(session, identities, fresh, actor=actor, target=state)
+            return {**found, **made}
+        start(session, identities, fresh, actor=actor)
+        self._adopt(session, list(made.values()))
+        if state == "usable":
+            fire_all(session, identities, "grant", fresh, actor=actor)
+        return {**found, **made}
 
     def _grant(
         self, account: AdAccount | int, kind: str, handle: str, *, actor: str, session: Session | None
     ) -> Identity:
         handle = handle_of(handle)
         with self.spark.transaction(session) as writing:
-            account_id = id_of(self._fresh(writing, id_of(account)))
+            owner = self.meant(account, session=writing)
+            account_id = id_of(owner)
             identity = self._identity(writing, account_id, kind, handle)
             if identity is None:
                 return self.identity_for(writing, account_id, handle, kind=kind, actor=actor)
-            self._adopt(writing, account_id, id_of(identity), kind, handle)
+            if identity.state == "usable":
+                raise RuleBroken(f'@{handle} is {_VERBS[kind]} with account "{owner.name}" already')
+            self._adopt(writing, [id_of(identity)])
             fire(writing, identities, "grant", id_of(identity), actor=actor)
             return writing.get_one(Identity, identity.id, populate_existing=True)
 
@@ -167,11 +207,10 @@ class Accounts(Noun[AdAccount]):
     ) -> Identity:
         handle = handle_of(handle)
         with self.spark.transaction(session) as writing:
-            name = self._fresh(writing, id_of(account)).name
-            identity = self._identity(writing, id_of(account), kind, handle)
-            if identity is None:
-                verb = "linked" if kind == LINKED else "authorized through Business Center"
-                raise WrongInput(f'@{handle} is not {verb} with account "{name}"')
+            owner = self._fresh(writing, self._id_of(account))
+            identity = self._identity(writing, id_of(owner), kind, handle)
+            if identity is None or identity.state != "usable":
+                raise RuleBroken(f'@{handle} is not {_VERBS[kind]} with account "{owner.name}"')
             fire(writing, identities, "withdraw", id_of(identity), actor=actor, reason=reason)
             return writing.get_one(Identity, identity.id, populate_existing=True)
 
@@ -184,24 +223,41 @@ class Accounts(Noun[AdAccount]):
             )
         ).one_or_none()
 
-    def _adopt(self, session: Session, account_id: int, identity_id: int, kind: str, handle: str) -> None:
-        """Give the identity to ads of this creator's posts that have none, and drop the needs it covers."""
-        orphans = select(col(SparkAd.id)).where(
-            col(SparkAd.account_id) == account_id,
-            col(SparkAd.identity_id).is_(None),
-            col(SparkAd.state) != "deleted",
-            col(SparkAd.post_id).in_(select(col(Post.id)).where(col(Post.creator) == handle)),
-        )
-        orphaned = session.connection().execute(orphans).scalars().all()
-        if not orphaned:
-            return
-        if kind != BY_CODE:
-            own = select(col(Post.id)).where(col(Post.creator) == handle)
-            session.connection().execute(
-                delete(AdCode).where(col(AdCode.ad_id).in_(orphaned), col(AdCode.post_id).in_(own))
+    def _adopt(self, session: Session, ids: Sequence[int]) -> None:
+        """Give these identities to ads of their creators' posts that have none, and drop the needs they cover.
+
+        No more of them than an identity can take.
+        """
+        connection, ad, need = session.connection(), table(SparkAd).c, table(AdCode).c
+        identity, post, other = identities.table.c, table(Post).c, table(SparkAd).alias("other")
+        has = select(func.count()).where(other.c.identity_id == identity.id, other.c.state != "deleted")
+        orphans = (
+            select(
+                ad.id.label("ad_id"),
+                identity.id.label("identity"),
+                func.row_number().over(partition_by=identity.id, order_by=ad.id).label("place"),
+                has.scalar_subquery().label("taken"),
             )
-        session.connection().execute(
-            update(SparkAd).where(col(SparkAd.id).in_(orphaned)).values(identity_id=identity_id)
+            .select_from(identities.table)
+            .join(table(Post), post.creator == identity.handle)
+            .join(table(SparkAd), and_(ad.post_id == post.id, ad.account_id == identity.account_id))
+            .where(identity.id.in_(ids), ad.identity_id.is_(None), ad.state != "deleted")
+            .subquery()
+        )
+        room = self.spark.settings.ads_per_identity - orphans.c.taken
+        taken = connection.execute(select(orphans.c.ad_id, orphans.c.identity).where(orphans.c.place <= room))
+        adopted = [{"ad": ad_id, "identity": identity_id} for ad_id, identity_id in taken]
+        if not adopted:
+            return
+        connection.execute(
+            update(table(SparkAd)).where(ad.id == bindparam("ad")).values(identity_id=bindparam("identity")),
+            adopted,
+        )
+        covered = select(post.id).where(
+            identity.id == bindparam("identity"), identity.kind != BY_CODE, post.creator == identity.handle
+        )
+        connection.execute(
+            delete(table(AdCode)).where(need.ad_id == bindparam("ad"), need.post_id.in_(covered)), adopted
         )
 
     def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:

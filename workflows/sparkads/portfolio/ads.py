@@ -71,7 +71,7 @@ class Ads(Noun[SparkAd]):
             if replayed := self._replayed(writing, key):
                 return replayed
             group = self.spark.ad_groups.get(ad_group, session=writing)
-            account_id = self.spark.campaigns.get(group.campaign_id, session=writing).account_id
+            account_id = self._open_account(writing, group, f'cannot create ad "{name}"')
             about = self.spark.posts.get(post, session=writing)
             chosen = self._identity(writing, account_id, about, identity)
             self.check_caps(writing, account_id, [chosen.id] if chosen and chosen.id else [])
@@ -87,7 +87,7 @@ class Ads(Noun[SparkAd]):
                     "name": name,
                 },
             )
-            self.need_codes(writing, row_id, account_id, about, chosen)
+            self.need_codes(writing, _ad.id == row_id)
             return self._begin(writing, row_id, actor=actor, key=key)
 
     def submit(
@@ -149,6 +149,18 @@ class Ads(Noun[SparkAd]):
     ) -> SparkAd:
         """Remove it, from any state."""
         return self._fire("delete", ad, actor=actor, key=key, session=session)
+
+    def force(
+        self, subject: SparkAd | int, state: str, *, actor: str, reason: str, session: Session | None = None
+    ) -> SparkAd:
+        """As for any row; but a deleted ad comes back only where there is room for it. Raises RuleBroken."""
+        with self.spark.transaction(session) as writing:
+            ad = self.get(subject, session=writing)
+            if ad.state == "deleted":
+                identities = [] if ad.identity_id is None else [ad.identity_id]
+                tried = f"cannot force spark ad {ad.id}"
+                self.check_caps(writing, ad.account_id, identities, tried=tried)
+            return super().force(subject, state, actor=actor, reason=reason, session=writing)
 
     def submit_all(
         self, *, actor: str, key: str | None = None, session: Session | None = None, **selection: Any
@@ -214,7 +226,14 @@ class Ads(Noun[SparkAd]):
                 )
             ).one_or_none()
 
-    def check_caps(self, session: Session, account_id: int, identity_ids: Sequence[int]) -> None:
+    def check_caps(
+        self,
+        session: Session,
+        account_id: int,
+        identity_ids: Sequence[int],
+        *,
+        tried: str = "cannot create a Spark Ad",
+    ) -> None:
         """Raises RuleBroken when the account, or one of these identities, can take no further ad."""
         settings = self.spark.settings
         for what, column, value, cap in (
@@ -223,40 +242,50 @@ class Ads(Noun[SparkAd]):
         ):
             counted = select(func.count()).where(column == value, _ad.state != "deleted")
             if session.connection().execute(counted).scalar_one() >= cap:
-                raise RuleBroken(
-                    f"cannot create a Spark Ad: {what} {value} has {cap:,} that are not deleted, "
-                    "which is TikTok's limit; delete some first"
+                name = (
+                    f'account "{self.spark.accounts.get(value, session=session).name}"'
+                    if what == "account"
+                    else f"identity @{session.get_one(Identity, value).handle}"
                 )
+                raise over_cap(tried, name, cap)
 
-    def need_codes(
-        self, session: Session, ad_id: int, account_id: int, post: Post, identity: Identity | None
-    ) -> None:
-        """Note which posts of a new ad need a code, and the best code that the account has for each."""
-        covered = identity.handle if identity is not None and identity.kind != BY_CODE else None
-        needed = [post]
-        if post.original_id is not None:
-            needed.append(self.spark.posts.get(post.original_id, session=session))
-        rows = [
-            {"ad_id": ad_id, "post_id": one.id, "code_id": self._best(session, account_id, id_of(one))}
-            for one in needed
-            if one.creator != covered
-        ]
-        if rows:
-            session.connection().execute(insert(table(AdCode)), rows)
+    def need_codes(self, session: Session, chosen: ColumnElement[bool]) -> None:
+        """Note which posts of these new ads need a code, and the best code that their account has for each.
 
-    def _best(self, session: Session, account_id: int, post_id: int) -> int | None:
-        """The account's code for this post that authorizes longest; else one that still may."""
-        best: int | None = (
-            session.connection()
-            .execute(
-                select(_code.id)
-                .where(_code.account_id == account_id, _code.post_id == post_id, _code.state.in_(RUNNING))
-                .order_by(case((_code.state.in_(HELD), 0), else_=1), _code.expires_at.desc(), _code.id)
-                .limit(1)
-            )
-            .scalar()
+        Best is what authorizes longest; else what still may. What the identity stands for needs none.
+        """
+        own, post, identity = table(Post).alias("own"), table(Post).c, table(Identity).c
+        best = (
+            select(_code.id)
+            .where(_code.account_id == _ad.account_id, _code.post_id == post.id, _code.state.in_(RUNNING))
+            .order_by(case((_code.state.in_(HELD), 0), else_=1), _code.expires_at.desc(), _code.id)
+            .limit(1)
+            .scalar_subquery()
         )
-        return best
+        needed = (
+            select(_ad.id, post.id, best)
+            .select_from(table(SparkAd))
+            .join(own, own.c.id == _ad.post_id)
+            .join(table(Post), post.id.in_([own.c.id, own.c.original_id]))
+            .outerjoin(table(Identity), identity.id == _ad.identity_id)
+            .where(chosen)
+            .where(or_(identity.id.is_(None), identity.kind == BY_CODE, identity.handle != post.creator))
+        )
+        columns = [_need.ad_id, _need.post_id, _need.code_id]
+        session.connection().execute(insert(table(AdCode)).from_select(columns, needed))
+
+    def _open_account(self, session: Session, group: AdGroup, tried: str) -> int:
+        """The ad group's account. Raises RuleBroken unless group, campaign and account can still take ads."""
+        campaign = self.spark.campaigns.get(group.campaign_id, session=session)
+        account = self.spark.accounts.get(campaign.account_id, session=session)
+        for what, name, state in (
+            ("ad group", group.name, group.state),
+            ("campaign", campaign.name, campaign.state),
+            ("account", account.name, account.state),
+        ):
+            if state != "open":
+                raise RuleBroken(f'{tried}: its {what} "{name}" is {state}')
+        return id_of(account)
 
     def _identity(
         self, session: Session, account_id: int, post: Post, wanted: Identity | int | str | None
@@ -298,6 +327,13 @@ class Ads(Noun[SparkAd]):
 
     def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:
         return _selected(**selection)
+
+
+def over_cap(tried: str, name: str, cap: int) -> RuleBroken:
+    """The refusal of one ad too many for this account or identity."""
+    return RuleBroken(
+        f"{tried}: {name} has {cap:,} that are not deleted, the most that TikTok takes; delete some first"
+    )
 
 
 def _selected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -103,7 +104,7 @@ class AdGroups(Noun[AdGroup]):
         """
         name = text("a name for the ad group", name)
         location = location and text("a location", location)
-        _schedule(starts_at, ends_at)
+        check_schedule(starts_at, ends_at)
         with self.spark.transaction(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
@@ -155,7 +156,7 @@ class AdGroups(Noun[AdGroup]):
 
         ends_at: None lets it run on
         """
-        _schedule(starts_at, ends_at)
+        check_schedule(starts_at, ends_at)
         if ends_at is None:
             return self._fire("run_on", ad_group, actor=actor, session=session, starts_at=starts_at)
         return self._fire(
@@ -172,12 +173,13 @@ class AdGroups(Noun[AdGroup]):
 
 def money(budget: int | None) -> int | None:
     """A daily budget in whole currency units, 1 or more. Raises WrongInput."""
-    if budget is not None and (isinstance(budget, bool) or not 0 < budget < 10**12):
-        raise WrongInput(f"expected a budget of 1 or more a day, got {budget}")
+    if budget is not None and (type(budget) is not int or not 0 < budget < 10**12):
+        raise WrongInput(f"expected a budget a day of 1 or more, a whole number, got {reprlib.repr(budget)}")
     return budget
 
 
-def _schedule(starts_at: datetime | None, ends_at: datetime | None) -> None:
+def check_schedule(starts_at: datetime | None, ends_at: datetime | None) -> None:
+    """Raises WrongInput for instants that cannot be, or an end before the start."""
     aware("the start of the schedule", starts_at)
     aware("the end of the schedule", ends_at)
     if starts_at and ends_at and ends_at <= starts_at:

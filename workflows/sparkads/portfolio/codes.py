@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, and_, case, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, true, update
 from sqlmodel import Session, col
 
 from sparkads.errors import RuleBroken, WrongInput
@@ -26,6 +26,7 @@ class Codes(Noun[VideoCode]):
 
     workflow = codes
     row = VideoCode
+    begun_by = "receive"
 
     def receive(
         self,
@@ -89,8 +90,11 @@ class Codes(Noun[VideoCode]):
         key: str | None = None,
         session: Session | None = None,
     ) -> VideoCode:
-        """TikTok did not accept it; the reason is what it said."""
-        return self._fire("reject", code, actor=actor, reason=reason, key=key, session=session)
+        """TikTok did not accept it; the reason is what it said. Ads that waited for it take another, if any."""
+        with self.spark.transaction(session) as writing:
+            self._fire("reject", code, actor=actor, reason=reason, key=key, session=writing)
+            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            return self._fresh(writing, id_of(code))
 
     def extend(
         self,
@@ -121,8 +125,14 @@ class Codes(Noun[VideoCode]):
         key: str | None = None,
         session: Session | None = None,
     ) -> VideoCode:
-        """The creator took it back: the ads on it stop in the same transaction."""
-        return self._fire("revoke", code, actor=actor, reason=reason, key=key, session=session)
+        """The creator took it back: the ads on it stop in the same transaction.
+
+        If the account has another code for the post, they are authorized again by that one.
+        """
+        with self.spark.transaction(session) as writing:
+            self._fire("revoke", code, actor=actor, reason=reason, key=key, session=writing)
+            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            return self._fresh(writing, id_of(code))
 
     def delete(
         self, code: VideoCode | int, *, actor: str, key: str | None = None, session: Session | None = None
@@ -136,7 +146,7 @@ class Codes(Noun[VideoCode]):
         """`authorize` every pending code of a selection."""
         with self.spark.transaction(session) as writing:
             moved = self._fire_all("authorize", selection, actor=actor, key=key, session=writing)
-            self.serve(writing, self._where(writing, **{**selection, "state": None}), actor=actor)
+            self._serve_moved(writing, selection, actor=actor)
             return moved
 
     def extend_all(
@@ -151,10 +161,8 @@ class Codes(Noun[VideoCode]):
         """`extend` every code of a selection that runs or has expired."""
         self.check_days(days)
         with self.spark.transaction(session) as writing:
-            chosen = self._where(writing, **selection)
-            ids = writing.connection().execute(select(codes.id).where(chosen)).scalars().all()
-            moved = self._fire_all("extend", {"ids": ids}, actor=actor, key=key, session=writing, days=days)
-            self.serve(writing, codes.id.in_(ids), actor=actor)
+            moved = self._fire_all("extend", selection, actor=actor, key=key, session=writing, days=days)
+            self._serve_moved(writing, selection, actor=actor)
             return moved
 
     def revoke_all(
@@ -167,7 +175,10 @@ class Codes(Noun[VideoCode]):
         **selection: Any,
     ) -> Moved:
         """`revoke` every running code of a selection."""
-        return self._fire_all("revoke", selection, actor=actor, reason=reason, key=key, session=session)
+        with self.spark.transaction(session) as writing:
+            moved = self._fire_all("revoke", selection, actor=actor, reason=reason, key=key, session=writing)
+            self._serve_moved(writing, selection, actor=actor)
+            return moved
 
     def delete_all(
         self, *, actor: str, key: str | None = None, session: Session | None = None, **selection: Any
@@ -220,31 +231,37 @@ class Codes(Noun[VideoCode]):
     def check_days(self, days: int) -> None:
         """Raises WrongInput unless this is one of the durations that creators can choose."""
         durations = self.spark.settings.durations
-        if isinstance(days, bool) or days not in durations:
+        if type(days) is not int or days not in durations:
             raise WrongInput(f"expected the days to be one of {', '.join(map(str, durations))}; got {days!r}")
 
     def serve(self, session: Session, chosen: ColumnElement[bool], *, actor: str) -> None:
         """Let ads that lack a code for the posts of these codes take the best one there is.
 
-        An ad changes to another code only when its own is missing or over.
+        An ad changes to another code only when its own is missing or over, or still pending while the other
+        authorizes: which of two codes was entered first must not decide whether the ad can run.
         """
         need, code, ad = table(AdCode).c, table(VideoCode).c, table(SparkAd).c
         posts = select(code.post_id).where(chosen)
         account = select(ad.account_id).where(ad.id == need.ad_id).scalar_subquery()
         other = table(VideoCode).alias("other")
+        choice = select(other.c.id).where(other.c.post_id == need.post_id, other.c.account_id == account)
         best = (
-            select(other.c.id)
-            .where(other.c.post_id == need.post_id, other.c.account_id == account, other.c.state.in_(RUNNING))
+            choice.where(other.c.state.in_(RUNNING))
             .order_by(case((other.c.state.in_(HELD), 0), else_=1), other.c.expires_at.desc(), other.c.id)
             .limit(1)
             .scalar_subquery()
         )
-        dead = select(code.id).where(code.state.in_(OVER))
+        authorizing = exists(choice.where(other.c.state.in_(HELD)))
+        own = select(code.id).where(code.post_id.in_(posts))
         taken = session.connection().execute(
             update(table(AdCode))
             .where(
                 need.post_id.in_(posts),
-                or_(need.code_id.is_(None), need.code_id.in_(dead.where(code.post_id.in_(posts)))),
+                or_(
+                    need.code_id.is_(None),
+                    need.code_id.in_(own.where(code.state.in_(OVER))),
+                    and_(need.code_id.in_(own.where(code.state == "pending")), authorizing),
+                ),
                 need.ad_id.in_(select(ad.id).where(ad.state != "deleted")),
                 best.is_not(None),
             )
@@ -253,6 +270,11 @@ class Codes(Noun[VideoCode]):
         if taken.rowcount:
             waiting = ads.id.in_(select(need.ad_id).where(need.post_id.in_(posts)))
             fire_all(session, ads, "authorize", waiting, actor=actor)
+
+    def _serve_moved(self, session: Session, selection: dict[str, Any], *, actor: str) -> None:
+        """`serve` after a selection was moved, which may by now be in another state or end at another time."""
+        asked = {name: value for name, value in selection.items() if name not in ("state", "expiring_within")}
+        self.serve(session, self._where(session, **asked), actor=actor)
 
     def _check_end(self, session: Session, code: VideoCode | int, days: int) -> None:
         found = self._fresh(session, id_of(code))

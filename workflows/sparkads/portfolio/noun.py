@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -11,9 +12,10 @@ from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import WrongInput
-from statewright.errors import Conflict, UnknownRow
+from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
 from statewright.log import START, Entry, entries, history
+from statewright.parameters import LARGEST, storable
 from statewright.store import instant
 from statewright.tables import transition
 from statewright.transition import Moved, fire, fire_all, force, start
@@ -30,6 +32,8 @@ class Noun(Generic[R]):
 
     workflow: ClassVar[Workflow]
     row: type[R]
+    begun_by: ClassVar[str] = "create"
+    """The verb that begins a row's life, for the sentence that refuses it."""
 
     def __init__(self, spark: SparkAds) -> None:
         self.spark = spark
@@ -37,23 +41,23 @@ class Noun(Generic[R]):
     def get(self, subject: R | int, *, session: Session | None = None) -> R:
         """The row as it is now. Raises UnknownRow."""
         with self.spark.reading(session) as reading:
-            return self._fresh(reading, id_of(subject))
+            return self._fresh(reading, self._id_of(subject))
 
     def can(self, subject: R | int, *, session: Session | None = None) -> Sequence[Possibility]:
         """Every event, possible now or not, and why not. Raises UnknownRow."""
         with self.spark.reading(session) as reading:
-            return can(reading, self.workflow, id_of(subject))
+            return can(reading, self.workflow, self._id_of(subject))
 
     def history(self, subject: R | int, *, session: Session | None = None) -> Sequence[Entry]:
         """Every move of the row's life, oldest first. Raises UnknownRow."""
         with self.spark.reading(session) as reading:
-            self._fresh(reading, id_of(subject))
-            return history(reading, self.workflow.name, id_of(subject))
+            self._fresh(reading, self._id_of(subject))
+            return history(reading, self.workflow.name, self._id_of(subject))
 
     def waiting_for(self, subject: R | int, *, session: Session | None = None) -> str:
         """What the row still lacks in its present state, in words; empty when it lacks nothing."""
         with self.spark.reading(session) as reading:
-            return waiting_for(reading, self.workflow, id_of(subject))
+            return waiting_for(reading, self.workflow, self._id_of(subject))
 
     def force(self, subject: R | int, state: str, *, actor: str, reason: str, session: Session | None = None) -> R:
         """Put a row into any state by hand, whatever the rules say; the history records it as that.
@@ -61,8 +65,8 @@ class Noun(Generic[R]):
         Raises UnknownRow, WrongArguments (no reason, no such state), Conflict.
         """
         with self.spark.transaction(session) as writing:
-            force(writing, self.workflow, id_of(subject), state, actor=actor, reason=reason)
-            return self._fresh(writing, id_of(subject))
+            force(writing, self.workflow, self._id_of(subject), state, actor=actor, reason=reason)
+            return self._fresh(writing, self._id_of(subject))
 
     def preview(self, event: str, *, arguments: dict[str, Any] | None = None, **selection: Any) -> Preview:
         """How many rows of a selection an event would move or not, and why not; nothing is written."""
@@ -81,6 +85,12 @@ class Noun(Generic[R]):
     @property
     def _id(self) -> ColumnElement[int]:
         return self.workflow.id
+
+    def _id_of(self, subject: R | int) -> int:
+        """The id of one of our rows: a row of another kind may have the same id, and would be mistaken for it."""
+        if isinstance(subject, SQLModel) and not isinstance(subject, self.row):
+            raise WrongInput(f"expected a {self.workflow.noun} or its id, got a {type(subject).__name__}")
+        return id_of(subject)
 
     def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:
         """A selection, given by keyword, as a condition."""
@@ -105,7 +115,7 @@ class Noun(Generic[R]):
         **arguments: Any,
     ) -> R:
         with self.spark.transaction(session) as writing:
-            row_id = id_of(subject)
+            row_id = self._id_of(subject)
             fire(
                 writing,
                 self.workflow,
@@ -156,9 +166,20 @@ class Noun(Generic[R]):
         """Begin the life of a row just inserted. Raises GuardRefused, telling every rule that forbids it."""
         where = self._id == row_id
         begun = start(session, self.workflow, where, actor=actor, reason=reason, key=key, target=state)
-        if not begun.rows:
-            raise refusal(session, self.workflow, START, row_id, now=instant(session), arguments={}, target=state)
-        return self._fresh(session, row_id)
+        if begun.rows:
+            return self._fresh(session, row_id)
+        why = refusal(session, self.workflow, START, row_id, now=instant(session), arguments={}, target=state)
+        if not isinstance(why, GuardRefused):
+            raise why
+        because = "; ".join(each.sentence for each in why.refusals)
+        raise GuardRefused(
+            f"cannot {self.begun_by} {self.workflow.noun}: {because}",
+            workflow=why.workflow,
+            event=why.event,
+            row_id=None,
+            state=why.state,
+            refusals=why.refusals,
+        )
 
     def _replayed(self, session: Session, key: str | None) -> R | None:
         """The row that an earlier call with this key created. Raises Conflict if the key did something else."""
@@ -179,11 +200,9 @@ class Noun(Generic[R]):
 
 def id_of(subject: SQLModel | int) -> int:
     """The id of a row, or the id itself."""
-    if isinstance(subject, int) and not isinstance(subject, bool):
-        return subject
-    found: Any = getattr(subject, "id", None)
-    if not isinstance(found, int):
-        raise WrongInput(f"expected a row or its id, got {subject!r}")
+    found: Any = getattr(subject, "id", None) if isinstance(subject, SQLModel) else subject
+    if not isinstance(found, int) or isinstance(found, bool) or abs(found) > LARGEST:
+        raise WrongInput(f"expected a row or its id, got {reprlib.repr(subject)}")
     return found
 
 
@@ -196,6 +215,8 @@ def aware(name: str, value: datetime | None) -> datetime | None:
     """An instant with a time zone, between the years 1970 and 9000. Raises WrongInput otherwise."""
     if value is None:
         return None
+    if not isinstance(value, datetime):
+        raise WrongInput(f"expected {name} to be a datetime with a time zone, got {reprlib.repr(value)}")
     if value.tzinfo is None:
         raise WrongInput(f"expected {name} to have a time zone, got {value.isoformat()}; write Z for UTC")
     if not 1970 <= value.year < 9000:
@@ -213,6 +234,15 @@ def text(name: str, value: str, *, longest: int = 500) -> str:
     if not trimmed.isprintable():
         raise WrongInput(f"expected {name} to be plain text, got control characters in it")
     return trimmed
+
+
+def lines(name: str, value: str, *, longest: int = 10_000) -> str:
+    """A text of any number of lines, as it is. Raises WrongInput for what is too long or cannot be kept."""
+    if len(value) > longest:
+        raise WrongInput(f"expected {name} to be at most {longest:,} characters, got {len(value):,}")
+    if not storable(value):
+        raise WrongInput(f"expected {name} to be text, got characters that no database keeps")
+    return value
 
 
 def matching(column: Any, value: str | Sequence[str] | None) -> list[ColumnElement[bool]]:

@@ -12,7 +12,7 @@ from sqlmodel import select as select_rows
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.portfolio.accounts import handle_of
-from sparkads.portfolio.noun import Noun, id_of, matching, text
+from sparkads.portfolio.noun import Noun, lines, matching, text
 from sparkads.post import posts
 from sparkads.tables import ORIGINAL, POST_KINDS, PULLED, PUSHED, Post
 
@@ -50,6 +50,9 @@ class Posts(Noun[Post]):
         item_id, in_url = item_of(item)
         if creator is None and in_url is None:
             raise WrongInput(f"expected the creator of post {item_id}: name them, or give the post's URL")
+        handle = handle_of(creator or in_url or "")
+        if in_url is not None and handle != handle_of(in_url):
+            raise WrongInput(f"expected one creator of post {item_id}, got @{handle} and, in the URL, @{in_url}")
         if kind not in POST_KINDS:
             raise WrongInput(f"expected the kind of post to be one of {', '.join(POST_KINDS)}; got {kind!r}")
         if visibility not in ("public", "friends", "private"):
@@ -63,10 +66,10 @@ class Posts(Noun[Post]):
                 raise RuleBroken(f"cannot add post {item_id}: it is there already")
             values = {
                 "item_id": item_id,
-                "creator": handle_of(creator or in_url or ""),
+                "creator": handle,
                 "kind": kind,
                 "original_id": self._original(writing, kind, original),
-                "caption": caption,
+                "caption": lines("a caption", caption),
             }
             row_id = self._insert(writing, values)
             return self._begin(writing, row_id, actor=actor, key=key, state=visibility)
@@ -96,7 +99,7 @@ class Posts(Noun[Post]):
             values = {
                 "creator": handle_of(creator),
                 "origin": source,
-                "caption": caption,
+                "caption": lines("a caption", caption),
                 "ads_only": ads_only,
             }
             return self._begin(writing, self._insert(writing, values), actor=actor, key=key)
@@ -117,6 +120,7 @@ class Posts(Noun[Post]):
         session: Session | None = None,
     ) -> Post:
         """Another caption. Raises GuardRefused once the post was authorized as an ad (the article)."""
+        caption = lines("a caption", caption)
         return self._fire("edit_caption", post, actor=actor, key=key, session=session, caption=caption)
 
     def make_public(self, post: Post | int, *, actor: str, session: Session | None = None) -> Post:
@@ -156,18 +160,23 @@ class Posts(Noun[Post]):
     def _original(self, session: Session, kind: str, original: Post | int | None) -> int | None:
         if original is None:
             return None
-        found = self._fresh(session, id_of(original))
-        if found.kind != ORIGINAL:
-            raise RuleBroken(
-                f"cannot add a {kind} of post {found.item_id}: that is itself a {found.kind}, "
-                "and TikTok takes no duet or stitch of one; name an original post"
-            )
-        if found.origin != PULLED:
-            raise RuleBroken(f"cannot add a {kind} of post {found.id}: it was never a post on TikTok")
+        found = self._fresh(session, self._id_of(original))
+        check_original(kind, found.item_id or str(found.id), found.kind, found.origin)
         return found.id
 
     def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:
         return _selected(**selection)
+
+
+def check_original(kind: str, item: str, its_kind: str, its_origin: str) -> None:
+    """Raises RuleBroken unless a duet or stitch can be made of this post."""
+    if its_kind != ORIGINAL:
+        raise RuleBroken(
+            f"cannot add a {kind} of post {item}: that is itself a {its_kind}, "
+            "and TikTok takes no duet or stitch of one; name an original post"
+        )
+    if its_origin != PULLED:
+        raise RuleBroken(f"cannot add a {kind} of post {item}: it was never a post on TikTok")
 
 
 def item_of(item: str) -> tuple[str, str | None]:
