@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction, ReturnTypeFromArgs
 
@@ -156,21 +158,28 @@ def open_engine(url: str, *, create: bool, synchronous: str, busy_timeout: float
             f'cannot open the database "{parsed.render_as_string()}": '
             f'expected a URL that begins with "sqlite:///", got "{parsed.drivername}"'
         )
+    if parsed.host or parsed.query:
+        raise StoreError(
+            f'cannot read the database URL "{parsed.render_as_string()}": '
+            "expected three slashes and a path, and nothing after it, as in sqlite:///file.db"
+        )
     if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("cannot keep a portfolio in memory: name a file, as in sqlite:///file.db")
+        raise StoreError("cannot keep rows in memory: name a file, as in sqlite:///file.db")
     path = Path(parsed.database)
-    if path.is_dir():
-        raise StoreError(f'cannot open the database "{path}": it is a folder, not a file')
-    if not path.exists():
-        if not create:
-            raise StoreError(f'there is no database at "{path}"', missing=True)
-        if not path.parent.is_dir():
-            raise StoreError(f'cannot make the database "{path}": there is no folder "{path.parent}"')
     try:
-        # Parameters are kept out of error messages: they may hold what must never be logged.
-        engine = create_engine(parsed, hide_parameters=True)
-    except ArgumentError as error:
-        raise StoreError(f'cannot open the database "{path}": {error}') from None
+        _check_path(path, create=create)
+        unchanging = _is_kept_from_change(path)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise StoreError(f'cannot open the database "{path}": {why[:1].lower()}{why[1:]}') from None
+    # Parameters are kept out of error messages: they may hold what must never be logged.
+    engine = create_engine(parsed, hide_parameters=True)
+    if unchanging:
+
+        @event.listens_for(engine, "do_connect")
+        def open_unchanging(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+            arguments[0] = f"{path.absolute().as_uri()}?immutable=1"
+            options["uri"] = True
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -178,6 +187,8 @@ def open_engine(url: str, *, create: bool, synchronous: str, busy_timeout: float
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # Without it, what REPLACE deletes is hidden from the triggers that forbid it.
+        cursor.execute("PRAGMA recursive_triggers = ON")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.close()
@@ -197,10 +208,45 @@ def open_engine(url: str, *, create: bool, synchronous: str, busy_timeout: float
     return engine
 
 
-def prepare_file(connection: Connection) -> None:
-    """Choose write-ahead logging, which lets readers go on while somebody writes; the file remembers it."""
-    if connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal":
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+def _check_path(path: Path, *, create: bool) -> None:
+    if "\0" in str(path):
+        raise ValueError("no file has a name with a NUL in it")
+    if path.is_dir():
+        raise StoreError(f'cannot open the database "{path}": it is a folder, not a file')
+    if not path.exists():
+        if not create:
+            raise StoreError(f'there is no database at "{path}"', missing=True)
+        if not path.parent.is_dir():
+            raise StoreError(f'cannot make the database "{path}": there is no folder "{path.parent}"')
+
+
+def _is_kept_from_change(path: Path) -> bool:
+    """Whether a file can be read only without the locks that SQLite keeps beside it: in a backup, on a CD.
+
+    While somebody else writes, the locks are there, and can be shared.
+    """
+    effective = os.access in os.supports_effective_ids
+    return (
+        path.exists()
+        and not os.access(path, os.W_OK, effective_ids=effective)
+        and not os.access(path.parent, os.W_OK, effective_ids=effective)
+        and not path.with_name(f"{path.name}-wal").exists()
+    )
+
+
+def prepare_file(connection: Connection, *, patience: float) -> None:
+    """Choose write-ahead logging, which lets readers go on while somebody writes; the file remembers it.
+
+    patience: seconds to wait for somebody else's lock, for which SQLite itself does not wait here
+    """
+    began = time.perf_counter()
+    while connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal":
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:
+            if time.perf_counter() - began >= patience:
+                raise
+            time.sleep(0.01)
 
 
 def trouble(error: DBAPIError, name: str) -> StoreError:
@@ -216,7 +262,7 @@ _TROUBLES = {
     "file is not a database": 'cannot use "{name}": the file is not an SQLite database',
     "disk image is malformed": 'the database "{name}" is damaged; restore it from a backup',
     "database is locked": 'the database "{name}" is locked by another program; try again when it is done',
-    "readonly database": 'cannot write to the database "{name}": it is read-only',
+    "readonly database": 'cannot write to the database "{name}": it or its folder is read-only',
     "unable to open database file": (
         'cannot open the database "{name}": the file or its folder is not accessible'
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,13 +54,39 @@ def entries(session: Session, *where: ColumnElement[bool], limit: int | None = N
 
 def history(session: Session, workflow: str, row_id: int) -> list[Entry]:
     """The life of one row, oldest first."""
-    return entries(session, transition.c.workflow == workflow, transition.c.row_id == row_id)
+    life = entries(session, transition.c.workflow == workflow, transition.c.row_id == row_id)
+    # Moves that were appended have later ids than what they led to.
+    return sorted(life, key=lambda entry: (entry.at, entry.id))
 
 
 def causes(session: Session, life: Sequence[Entry]) -> dict[int, Entry]:
     """What led to these entries, by the id of the cause."""
     wanted = {entry.cause for entry in life if entry.cause is not None}
     return {entry.id: entry for entry in entries(session, transition.c.id.in_(wanted))} if wanted else {}
+
+
+def append(session: Session, moves: Sequence[Entry], *, causes: MutableMapping[int, int]) -> None:
+    """Add moves that were made elsewhere, just as they were; no row moves, and no state is written.
+
+    Each gets an id of its own. causes: where the entries with these ids are in this log; it learns of those
+    that are added. A cause that it does not know is left out.
+    """
+    connection = session.connection()
+    last = 0
+    rows = []
+    for move in moves:
+        # The database numbers the first; the others follow it, so that a cause among them can be named.
+        facts: dict[str, Any] = {name: getattr(move, name) for name in move.__slots__ if name != "id"}
+        facts["cause"] = None if move.cause is None else causes.get(move.cause)
+        facts["payload"] = json.dumps(dict(move.payload), sort_keys=True) if move.payload else None
+        if last:
+            rows.append({**facts, "id": last + 1})
+            last += 1
+        else:
+            last = connection.execute(insert(transition).values(facts).returning(transition.c.id)).scalar_one()
+        causes[move.id] = last
+    if rows:
+        connection.execute(insert(transition), rows)
 
 
 def forget(session: Session, ids: Select[Any]) -> int:

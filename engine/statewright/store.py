@@ -17,6 +17,9 @@ from statewright.clock import Clock, SystemClock
 from statewright.errors import DefinitionError, SchemaVersionError, StoreError
 from statewright.tables import SCHEMA_VERSION, metadata, schema_version, transition
 
+OURS = "statewright"
+"""What the engine's own tables are called among the schemas of a database."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -51,6 +54,8 @@ class Store:
     ) -> None:
         if taken := metadata.tables.keys() & schema.tables.tables.keys():
             raise DefinitionError(f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours")
+        if schema.name == OURS:
+            raise DefinitionError("schema", f"the name {OURS} is the engine's; choose another")
         self.schema = schema
         self.clock: Clock = clock or SystemClock()
         engine = dialects.open_engine(url, create=create, synchronous=synchronous, busy_timeout=busy_timeout)
@@ -58,7 +63,7 @@ class Store:
         self._reading = engine.execution_options(clock=self.clock)
         self._writing = self._reading.execution_options(writing=True)
         try:
-            self._prepare(create=create)
+            self._prepare(create=create, busy_timeout=busy_timeout)
         except BaseException:
             self.close()
             raise
@@ -97,7 +102,7 @@ class Store:
             if found.get(name) != words
         ]
 
-    def _prepare(self, *, create: bool) -> None:
+    def _prepare(self, *, create: bool, busy_timeout: float) -> None:
         with self._troubles():
             with self._reading.connect() as connection:
                 tables = set(inspect(connection).get_table_names())
@@ -114,7 +119,7 @@ class Store:
                         f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
                     )
                 with self._reading.execution_options(preparing=True).connect() as connection:
-                    dialects.prepare_file(connection)
+                    dialects.prepare_file(connection, patience=busy_timeout)
                 with self._writing.begin() as connection:
                     self._create(connection)
             with self._reading.connect() as connection:
@@ -149,7 +154,7 @@ class Store:
                 )
 
     def _versions(self) -> dict[str, int]:
-        return {"statewright": SCHEMA_VERSION, self.schema.name: self.schema.version}
+        return {OURS: SCHEMA_VERSION, self.schema.name: self.schema.version}
 
     @contextmanager
     def _troubles(self) -> Iterator[None]:

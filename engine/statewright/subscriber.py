@@ -36,6 +36,8 @@ class Subscriber:
     handle:   gets log rows in their order, and the session of the transaction in which the position moves:
               what it writes there happens exactly once, what it does elsewhere at least once. It neither
               commits nor rolls back. On SQLite no one else can write while it runs: let it be quick
+    outside:  call it with a session that only reads, and move the position afterwards: it may take its time
+              and holds nobody up, but two daemons may both tell the same
     batch:    log rows handed over at once, at the most
     attempts: failures after which a single log row is set aside, so that the stream goes on
     A new subscriber begins with the first row of the log.
@@ -43,6 +45,7 @@ class Subscriber:
 
     name: str
     handle: Callable[[Sequence[Entry], Session], None]
+    outside: bool = False
     batch: int = 1000
     attempts: int = 8
 
@@ -119,7 +122,8 @@ def lines(stream: TextIO, *, form: Literal["text", "json"] = "text") -> Subscrib
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 
-    return Subscriber("lines", handle)
+    # A terminal that is paused, or a pipe nobody reads, must not hold up those who write to the database.
+    return Subscriber("lines", handle, outside=True)
 
 
 def counted(number: int, noun: str) -> str:
@@ -181,24 +185,41 @@ def _hand_over(store: Store, subscriber: Subscriber, *, limit: int) -> int:
     batch: Sequence[Entry] = ()
     position = 0
     try:
+        if subscriber.outside:
+            with store.reading() as session:
+                position, batch = _next(session, subscriber, limit=limit)
+                _handle(subscriber, session, position, batch)
         with store.transaction() as session:
-            place = _place(session, subscriber, locked=True)
-            if place is None or not _wanting(place, instant(session)):
-                return 0
-            position = place.position
-            batch = entries(session, transition.c.id > position, limit=limit)
-            try:
-                subscriber.handle(batch, session)
-                session.flush()
-            except Exception as error:
-                raise _HandlerFailed(batch, position, error) from error
-            if not _move(session, subscriber, position, to=batch[-1].id):
+            if not subscriber.outside:
+                position, batch = _next(session, subscriber, limit=limit, locked=True)
+                _handle(subscriber, session, position, batch)
+            if batch and not _move(session, subscriber, position, to=batch[-1].id):
                 session.rollback()
                 return 0
     except IntegrityError as error:
         # The handler broke a constraint that the database only checks at the end.
         raise _HandlerFailed(batch, position, error) from error
     return len(batch)
+
+
+def _next(
+    session: Session, subscriber: Subscriber, *, limit: int, locked: bool = False
+) -> tuple[int, Sequence[Entry]]:
+    """Where the subscriber stands, and the log rows that it wants now."""
+    place = _place(session, subscriber, locked=locked)
+    if place is None or not _wanting(place, instant(session)):
+        return 0, ()
+    return place.position, entries(session, transition.c.id > place.position, limit=limit)
+
+
+def _handle(subscriber: Subscriber, session: Session, position: int, batch: Sequence[Entry]) -> None:
+    if not batch:
+        return
+    try:
+        subscriber.handle(batch, session)
+        session.flush()
+    except Exception as error:
+        raise _HandlerFailed(batch, position, error) from error
 
 
 def _note(store: Store, subscriber: Subscriber, failure: _HandlerFailed) -> bool:

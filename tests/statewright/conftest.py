@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.statewright.halls import SCHEMA
 
 from statewright.store import Store
 from statewright.testing import ManualClock, temporary_store
-from tests.statewright.halls import SCHEMA
 
 
 @pytest.fixture

@@ -33,8 +33,7 @@ from statemachine import State
 
 from statewright.chart import Chart
 from statewright.dialects import Identifier, Instant, days_after, latest
-from statewright.log import START
-from statewright.store import Schema, Store
+from statewright.store import Schema
 from statewright.tables import NAMES
 from statewright.testing import BEGINNING
 from statewright.transition import start
@@ -117,9 +116,7 @@ class HallChart(Chart):
     prolong = running.to.itself(cond="modest") | closed.to(running, cond="modest")
     remind = running.to.itself()
     close = running.to(closed)
-    remove = (
-        planned.to(gone, unless="taken") | running.to(gone, unless="taken") | closed.to(gone, unless="taken")
-    )
+    remove = planned.to(gone, unless="taken") | running.to(gone, unless="taken") | closed.to(gone, unless="taken")
 
 
 class SeatChart(Chart):
@@ -204,7 +201,7 @@ seats = Workflow(
     ],
     assigns=[
         Assign(Seat.held_until, days_after(NOW, 1), entering={"held"}),
-        Assign(Seat.guest, None, on={START, "release"}),
+        Assign(Seat.guest, None, on={"release"}),
     ],
     deadlines=[Deadline("lapse", at=Seat.held_until)],
     cascades=[
@@ -253,6 +250,9 @@ tickets = Workflow(
 THEATRE = Workflows(halls, seats, tickets)
 SCHEMA = Schema("theatre", version=1, tables=metadata)
 
+PROLONG: dict[str, Any] = {"days": 30, "note": "by popular demand", "gratis": True, "since": BEGINNING}
+"""Arguments of every type."""
+
 
 def days(number: float) -> datetime:
     """So many days after the clock of a test began."""
@@ -260,38 +260,41 @@ def days(number: float) -> datetime:
 
 
 def add_halls(session: Session, *rows: dict[str, Any], state: str = "running") -> list[int]:
-    """Halls that have begun their lives in a state, by hand where the chart has no way there."""
-    return _add(session, halls, [{"ends_at": days(10), **row} for row in rows], state)
+    """Halls that begin their lives in a state, ten days before their end."""
+    added = insert_rows(session, halls, [{"ends_at": days(10), **row} for row in rows])
+    start(session, halls, halls.id.in_(added), actor="founder", target=state)
+    return added
 
 
 def add_seats(session: Session, hall_id: int, *labels: str, state: str = "free", **more: Any) -> list[int]:
-    return _add(session, seats, [{"hall_id": hall_id, "label": label, **more} for label in labels], state)
+    added = insert_rows(session, seats, [{"hall_id": hall_id, "label": label, **more} for label in labels])
+    start(session, seats, seats.id.in_(added), actor="founder", target=state)
+    return added
 
 
 def add_ticket(session: Session, *seat_ids: int, state: str = "draft", **more: Any) -> int:
-    (added,) = _add(session, tickets, [more], "draft")
-    session.connection().execute(
-        insert(ticket_seat), [{"ticket_id": added, "seat_id": seat_id} for seat_id in seat_ids]
-    )
-    if state != "draft":
-        session.connection().execute(ticket.update().where(ticket.c.id == added).values(state=state))
-    return added
+    added = insert_rows(session, tickets, [more])
+    links = [{"ticket_id": added[0], "seat_id": seat_id} for seat_id in seat_ids]
+    session.connection().execute(insert(ticket_seat), links)
+    start(session, tickets, tickets.id.in_(added), actor="founder", target=state)
+    return added[0]
 
 
-def _add(session: Session, workflow: Workflow, rows: list[dict[str, Any]], state: str) -> list[int]:
-    initial = {"state": workflow.decisions.initial}
-    added = [
-        session.connection().execute(insert(workflow.table).values({**initial, **row}).returning(workflow.id)).scalar_one()
-        for row in rows
-    ]
-    start(session, workflow, workflow.id.in_(added), actor="founder", target=state)
-    return added
+def insert_rows(session: Session, workflow: Workflow, rows: list[dict[str, Any]]) -> list[int]:
+    """Rows as an application inserts them, in the initial state, before their lives begin."""
+    defaults: dict[str, Any] = {"state": workflow.decisions.initial}
+    if workflow is halls:
+        defaults.update(name="", capacity=400, gratis=False)
+    if workflow is seats:
+        defaults.update(label="")
+    statement = insert(workflow.table).returning(workflow.id, sort_by_parameter_order=True)
+    return [*session.connection().execute(statement, [{**defaults, **row} for row in rows]).scalars()]
 
 
-def state_of(store: Store, workflow: Workflow, row_id: int) -> str:
-    with store.reading() as session:
-        found: str = session.connection().execute(select(workflow.state).where(workflow.id == row_id)).scalar_one()
-        return found
+def state_of(session: Session, workflow: Workflow, row_id: int) -> str:
+    found: str = session.connection().execute(select(workflow.state).where(workflow.id == row_id)).scalar_one()
+    return found
 
 
 EVERY = true()
+"""A selection of all rows."""

@@ -208,6 +208,32 @@ def test_what_a_handler_wrote_before_it_failed_is_taken_back(store: Store) -> No
     assert place(store) == (0, 1, MONDAY + timedelta(seconds=1), "ValueError: no route to webhook")
 
 
+def test_one_that_is_told_outside_holds_no_writer_up(store: Store) -> None:
+    begin(store, 1)
+    heard = []
+
+    def slow(batch: Sequence[Entry], _session: Session) -> None:
+        begin(store, 1)  # somebody else writes while the handler is at work
+        heard.extend(entry.id for entry in batch)
+
+    assert (
+        deliver(store, Subscriber("slow", slow, outside=True, batch=1), stop=lambda: len(heard) == 2).delivered
+        == 2
+    )
+    assert heard == [1, 2]
+
+
+def test_one_that_fails_outside_is_told_again(store: Store, clock: HandClock) -> None:
+    begin(store, 2)
+    recorder = Recorder(2)
+    subscriber = Subscriber("outside", recorder, outside=True)
+    assert deliver(store, subscriber).failed == "ValueError: no route to webhook"
+    recorder.culprits.clear()
+    clock.at += timedelta(seconds=1)
+    assert deliver(store, subscriber).delivered == 2
+    assert recorder.ids == [1, 2]
+
+
 def test_a_failure_of_the_engine_is_kept_as_its_sentence(store: Store) -> None:
     begin(store, 1)
     refused = Conflict("cannot renew video code 1: it was changed", workflow="video_code")

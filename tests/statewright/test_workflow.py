@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 from statemachine import State
+from tests.statewright.halls import THEATRE, Hall, Seat, halls, seats, tickets
 
 from statewright.chart import Chart
 from statewright.dialects import Instant, days_after
@@ -38,7 +39,8 @@ from statewright.workflow import (
     Workflows,
     argument,
 )
-from tests.statewright.halls import THEATRE, Hall, Seat, halls, seats, tickets
+
+seat = seats.table.c
 
 
 class DoorChart(Chart):
@@ -195,9 +197,7 @@ def test_a_state_that_the_chart_does_not_have_is_named() -> None:
 
 def test_start_and_force_are_events_of_every_workflow() -> None:
     table = door_table()
-    Workflow(
-        table, DoorChart, guards=[oiled(table)], assigns=[Assign(table.c.width, 1, on={START, FORCE})]
-    )
+    Workflow(table, DoorChart, guards=[oiled(table)], assigns=[Assign(table.c.width, 1, on={START, FORCE})])
 
 
 def test_a_state_can_only_wait_for_an_event_that_it_accepts() -> None:
@@ -244,7 +244,7 @@ def test_blockers_need_an_id_a_label_and_a_state() -> None:
 
 def test_blockers_that_are_the_same_for_every_row_are_refused() -> None:
     table = door_table()
-    everything = select(Seat.id, Seat.label, Seat.state)
+    everything = select(seat.id, seat.label, seat.state)
     assert problem(table, guards=[oiled(table, blockers=everything)]) == (
         "workflow door: the blockers of guard oiled are the same for every row; "
         "add a condition that ties them to door"
@@ -253,8 +253,8 @@ def test_blockers_that_are_the_same_for_every_row_are_refused() -> None:
 
 def test_blockers_may_be_tied_to_the_row_within_a_sub_query() -> None:
     table = door_table()
-    inner = select(Hall.id).where(Hall.capacity == table.c.width)
-    tied = select(Seat.id, Seat.label, Seat.state).where(Seat.hall_id.in_(inner))  # type: ignore[attr-defined]
+    inner = select(halls.id).where(halls.table.c.capacity == table.c.width)
+    tied = select(seat.id, seat.label, seat.state).where(seat.hall_id.in_(inner))
     Workflow(table, DoorChart, guards=[oiled(table, blockers=tied)])
 
 
@@ -306,7 +306,7 @@ def test_an_argument_that_is_used_must_be_declared() -> None:
 
 def test_an_argument_deep_in_a_sub_query_is_seen() -> None:
     table = door_table()
-    deep = exists().where(Seat.hall_id == table.c.id, func.length(Seat.label) > argument("by", int))
+    deep = exists().where(seat.hall_id == table.c.id, func.length(seat.label) > argument("by", int))
     assert "the guard oiled on push uses an undeclared argument by" in problem(
         table, guards=[oiled(table, holds=deep)]
     )
@@ -501,7 +501,9 @@ def test_a_cascade_brings_no_arguments() -> None:
 
 def test_a_link_whose_columns_are_swapped_is_refused() -> None:
     metadata = MetaData()
-    floor = Table("floor", metadata, Column("id", Integer, primary_key=True), Column("state", Text, nullable=False))
+    floor = Table(
+        "floor", metadata, Column("id", Integer, primary_key=True), Column("state", Text, nullable=False)
+    )
     room = Table(
         "room",
         metadata,
@@ -578,7 +580,7 @@ def test_a_circle_is_cut_by_where_its_events_lead() -> None:
 
 
 def test_the_chart_becomes_a_check_and_the_deadline_a_partial_index() -> None:
-    table = Hall.__table__  # type: ignore[attr-defined]
+    table = halls.table
     checks = {str(c.sqltext) for c in table.constraints if isinstance(c, CheckConstraint)}
     assert any("state IN" in check for check in checks)
     (index,) = (index for index in table.indexes if index.name == "ix_hall_close_at")
@@ -587,8 +589,7 @@ def test_the_chart_becomes_a_check_and_the_deadline_a_partial_index() -> None:
 
 def test_a_mapped_attribute_is_as_good_as_its_column() -> None:
     (deadline,) = seats.deadlines
-    assert deadline.at is Seat.__table__.c.held_until  # type: ignore[attr-defined]
-    assert halls.table is Hall.__table__  # type: ignore[attr-defined]
+    assert deadline.at is seat.held_until
 
 
 def test_a_deadline_brings_its_event_by_itself() -> None:

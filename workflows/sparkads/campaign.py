@@ -67,13 +67,10 @@ accounts = Workflow(
     assigns=[_set(_account.name, str, "rename")],
 )
 
-# Used two levels deep, where SQLAlchemy would look at the campaigns anew instead of at the one in question.
-_its_groups = select(_group.id).where(_group.campaign_id == _campaign.id).correlate(table(Campaign))
-
 campaigns = Workflow(
     Campaign,
     CampaignChart,
-    guards=[_has_ads(_ad.ad_group_id.in_(_its_groups))],
+    guards=[_has_ads(_ad.ad_group_id == _group.id, _group.campaign_id == _campaign.id)],
     arguments={"set_objective": {"objective": str}, "set_budget": {"budget": int}},
     assigns=[_set(_campaign.objective, str, "set_objective"), _set(_campaign.budget, int, "set_budget")],
 )

@@ -26,10 +26,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of spreadsheet: its name, the column that tells it from the others, and all its columns in order."""
+    """One kind of spreadsheet: its name, and its columns in order."""
 
     name: str
-    mark: str
     columns: tuple[Column, ...]
 
     def __iter__(self) -> Iterator[Column]:
@@ -57,7 +56,7 @@ _POST = (
     Column(
         "creator",
         "who made the post, like @mia; not needed when the post is a URL or known already",
-        also=("creator handle", "username", "tiktok handle"),
+        also=("handle", "creator handle", "username", "tiktok handle"),
     ),
     Column("kind", "original, duet or stitch", also=("post kind", "post type")),
     Column(
@@ -81,7 +80,6 @@ _OF_REJECTS = (
 
 CODES = Kind(
     "codes",
-    "code",
     (
         _ACCOUNT,
         Column(
@@ -111,7 +109,9 @@ CODES = Kind(
         ),
         Column("authorized_at", "when TikTok accepted it"),
         Column(
-            "state", "pending, authorized, expired, rejected, revoked or deleted; pending if empty", also=("status",)
+            "state",
+            "pending, authorized, expired, rejected, revoked or deleted; pending if empty",
+            also=("status",),
         ),
         Column("reason", "why it is in that state", also=("state reason", "rejection reason")),
         _ACCOUNT_STATE,
@@ -123,7 +123,6 @@ CODES = Kind(
 
 ADS = Kind(
     "ads",
-    "ad_group",
     (
         _ACCOUNT,
         Column("campaign", "the campaign by name", required=True, also=("campaign name",)),
@@ -174,7 +173,6 @@ ADS = Kind(
 
 HISTORY = Kind(
     "history",
-    "event",
     (
         Column("at", "when it happened", required=True),
         Column(
@@ -227,6 +225,11 @@ def _plain(heading: str) -> str:
     return re.sub(r"[\s_\-]+", " ", heading).strip().lower()
 
 
+# A column's own name goes before what people call another.
 _HEADINGS = {
-    kind.name: {_plain(name): column for column in kind for name in (column.name, *column.also)} for kind in KINDS
+    kind.name: {
+        **{_plain(name): column for column in kind for name in column.also},
+        **{_plain(column.name): column for column in kind},
+    }
+    for kind in KINDS
 }

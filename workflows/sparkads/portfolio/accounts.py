@@ -75,10 +75,13 @@ class Accounts(Noun[AdAccount]):
     def rename(
         self, account: AdAccount | int, name: str, *, actor: str, session: Session | None = None
     ) -> AdAccount:
-        """Another name."""
-        return self._fire(
-            "rename", account, actor=actor, session=session, name=text("a name for the account", name)
-        )
+        """Another name. Raises RuleBroken when another account has it."""
+        name = text("a name for the account", name)
+        with self.spark.transaction(session) as writing:
+            renamed, other = self.get(account, session=writing), self.named(name, session=writing)
+            if other is not None and other.id != renamed.id:
+                raise RuleBroken(f'cannot rename account "{renamed.name}": there is one named "{name}" already')
+            return self._fire("rename", account, actor=actor, session=writing, name=name)
 
     def close(self, account: AdAccount | int, *, actor: str, session: Session | None = None) -> AdAccount:
         """No longer used. Raises GuardRefused while it has ads that are not deleted."""
@@ -132,7 +135,7 @@ class Accounts(Noun[AdAccount]):
             own = super().history(subject, session=reading)
             mine = select(identities.id).where(identities.table.c.account_id == id_of(subject))
             of_identities = and_(transition.c.workflow == identities.name, transition.c.row_id.in_(mine))
-            return sorted([*own, *entries(reading, of_identities)], key=lambda entry: entry.id)
+            return sorted([*own, *entries(reading, of_identities)], key=lambda entry: (entry.at, entry.id))
 
     def identity_for(self, session: Session, account_id: int, handle: str, *, kind: str, actor: str) -> Identity:
         """The identity of this kind and handle, made and usable if it is not there yet."""

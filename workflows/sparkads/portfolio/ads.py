@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import RuleBroken, WrongInput
+from sparkads.identity import identities
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import Noun, id_of, matching, text
 from sparkads.spark_ad import ads
@@ -30,11 +31,12 @@ from sparkads.tables import (
     table,
 )
 from sparkads.video_code import HELD, RUNNING
+from statewright.errors import UnknownRow
 from statewright.transition import Moved
 
 _ad, _need, _code, _group = table(SparkAd).c, table(AdCode).c, table(VideoCode).c, table(AdGroup).c
 
-_outlasted = exists(
+outlasted = exists(
     select(_need.ad_id)
     .select_from(table(AdCode).join(table(VideoCode), _code.id == _need.code_id))
     .join(table(AdGroup), _group.id == _ad.ad_group_id)
@@ -298,7 +300,12 @@ class Ads(Noun[SparkAd]):
             return self._identity_of_kind(session, account_id, post, wanted)
         found = session.get(Identity, id_of(wanted), populate_existing=True)
         if found is None:
-            raise WrongInput(f"there is no identity {id_of(wanted)}; `accounts show` lists them")
+            raise UnknownRow(
+                f"there is no identity {id_of(wanted)}; `accounts show` lists them",
+                workflow=identities.name,
+                event="",
+                row_id=id_of(wanted),
+            )
         return found
 
     def _identity_of_kind(
@@ -317,7 +324,8 @@ class Ads(Noun[SparkAd]):
                     if kind == LINKED
                     else "no account authorized through Business Center; add it with `accounts grant`"
                 )
-                raise RuleBroken(f"cannot create a Spark Ad with identity {kind}: account {account_id} has {what}")
+                name = self.spark.accounts.get(account_id, session=session).name
+                raise RuleBroken(f'cannot create a Spark Ad with identity {kind}: account "{name}" has {what}')
             return found
         theirs = mine.where(col(Identity.handle) == post.creator)
         if kind is not None:
@@ -361,5 +369,5 @@ def _selected(
         *([_ad.post_id.in_(posts)] if posts is not None else []),
         *([_ad.post_id == id_of(post)] if post is not None else []),
         *([_ad.id.in_(served)] if served is not None else []),
-        *([_ad.state.not_in(("deleted", "expired")), _outlasted] if uncovered else []),
+        *([_ad.state.not_in(("deleted", "expired")), outlasted] if uncovered else []),
     )

@@ -17,6 +17,7 @@ from sparkads.secret import clean, fingerprint, hint
 from sparkads.spark_ad import ads
 from sparkads.tables import BY_CODE, AdAccount, AdCode, Post, SparkAd, VideoCode, table
 from sparkads.video_code import HELD, OVER, RUNNING, codes
+from statewright.dialects import LAST_INSTANT
 from statewright.store import instant
 from statewright.transition import Moved, fire_all
 
@@ -242,7 +243,7 @@ class Codes(Noun[VideoCode]):
         """
         need, code, ad = table(AdCode).c, table(VideoCode).c, table(SparkAd).c
         posts = select(code.post_id).where(chosen)
-        account = select(ad.account_id).where(ad.id == need.ad_id).scalar_subquery()
+        account = select(ad.account_id).where(ad.id == need.ad_id).correlate(table(AdCode)).scalar_subquery()
         other = table(VideoCode).alias("other")
         choice = select(other.c.id).where(other.c.post_id == need.post_id, other.c.account_id == account)
         best = (
@@ -303,5 +304,12 @@ def _selected(
         *([code.account_id == id_of(account)] if account is not None else []),
         *([code.post_id.in_(of_creator)] if of_creator is not None else []),
         *([code.post_id == id_of(post)] if post is not None else []),
-        *([code.expire_due_at.between(now, now + expiring_within)] if expiring_within is not None else []),
+        *([code.expire_due_at.between(now, _later(now, expiring_within))] if expiring_within is not None else []),
     )
+
+
+def _later(now: datetime, within: timedelta) -> datetime:
+    try:
+        return now + within
+    except OverflowError:
+        return LAST_INSTANT

@@ -8,13 +8,12 @@ from datetime import date
 from sqlalchemy import func, select, union_all
 from sqlmodel import Session
 
-from statewright.dialects import DAY, EPOCH, date_of, day_number
-from statewright.forecast import forecast as rows_due
-from statewright.store import instant
-
 from sparkads.spark_ad import AUTHORIZED
 from sparkads.tables import AdCode, SparkAd, VideoCode, table
 from sparkads.video_code import codes
+from statewright.dialects import DAY, EPOCH, date_of, day_number
+from statewright.forecast import forecast as rows_due
+from statewright.store import instant
 
 _ad, _need, _code = table(SparkAd).c, table(AdCode).c, table(VideoCode).c
 

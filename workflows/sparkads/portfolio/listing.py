@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import String, case, func, literal, or_, select, union_all
-from sqlmodel import Session
-from statewright.explain import waiting_for
-from statewright.store import instant
-from statewright.workflow import Workflow
+from sqlalchemy import case, func, or_, select
+from sqlmodel import Session, SQLModel
 
 from sparkads.spark_ad import ads
 from sparkads.tables import (
@@ -26,9 +23,15 @@ from sparkads.tables import (
     table,
 )
 from sparkads.video_code import HELD, RUNNING
+from statewright.explain import waiting_for
+from statewright.store import instant
+from statewright.workflow import Workflow
 
 _ad, _need, _code, _post = table(SparkAd).c, table(AdCode).c, table(VideoCode).c, table(Post).c
 _group, _campaign = table(AdGroup).c, table(Campaign).c
+
+
+Anything = TypeVar("Anything")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,58 @@ class AdLine:
 
 def code_lines(session: Session, codes: Sequence[VideoCode]) -> list[CodeLine]:
     """What a list shows of these codes, in their order."""
+    return [line for some in batched(codes) for line in _code_lines(session, some)]
+
+
+def ad_lines(session: Session, found: Sequence[SparkAd], uncovered: Iterable[int]) -> list[AdLine]:
+    """What a list shows of these ads, in their order; `uncovered` are the ids of those that are."""
+    outlasted = frozenset(uncovered)
+    return [line for some in batched(found) for line in _ad_lines(session, some, outlasted)]
+
+
+def labels(session: Session, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """What people call these rows, given as (workflow, id): an ad's name, a code's hint, a post's creator."""
+    ids: dict[str, list[int]] = {}
+    for workflow, row_id in set(wanted):
+        ids.setdefault(workflow, []).append(row_id)
+    found: dict[tuple[str, int], str] = {}
+    for workflow, row_ids in ids.items():
+        row, column, mark = _LABELS[workflow]
+        label = table(row).c[column]
+        for some in batched(row_ids):
+            chosen = select(table(row).c.id, label).where(table(row).c.id.in_(some))
+            found.update(
+                {(workflow, each): f"{mark}{name}" for each, name in session.connection().execute(chosen)}
+            )
+    return found
+
+
+def counts(session: Session, workflow: Workflow) -> dict[str, int]:
+    """How many rows there are in each state, in the chart's order; states without a row are left out."""
+    rows = session.connection().execute(
+        select(workflow.state, func.count().label("rows")).group_by(workflow.state)
+    )
+    by_state = {row.state: row.rows for row in rows}
+    return {state: by_state[state] for state in workflow.decisions.states if state in by_state}
+
+
+def codes_of(session: Session, ad_id: int) -> Sequence[Mapping[str, Any]]:
+    """The posts of an ad that need a code, and the code of each: post, creator, code, hint, state, ends."""
+    joined = table(AdCode).join(table(Post), _post.id == _need.post_id)
+    joined = joined.outerjoin(table(VideoCode), _code.id == _need.code_id)
+    chosen = select(
+        _need.post_id.label("post"),
+        _post.creator,
+        _need.code_id.label("code"),
+        _code.hint,
+        _code.state,
+        _code.expires_at.label("ends"),
+    ).select_from(joined)
+    rows = session.connection().execute(chosen.where(_need.ad_id == ad_id).order_by(_need.post_id))
+    return [dict(row) for row in rows.mappings()]
+
+
+def _code_lines(session: Session, codes: Sequence[VideoCode]) -> list[CodeLine]:
     now = instant(session)
     execute = session.connection().execute
     ids = [code.id for code in codes]
@@ -100,11 +155,9 @@ def code_lines(session: Session, codes: Sequence[VideoCode]) -> list[CodeLine]:
     ]
 
 
-def ad_lines(session: Session, found: Sequence[SparkAd], uncovered: Iterable[int]) -> list[AdLine]:
-    """What a list shows of these ads, in their order; `uncovered` are the ids of those that are."""
+def _ad_lines(session: Session, found: Sequence[SparkAd], outlasted: Collection[int]) -> list[AdLine]:
     execute = session.connection().execute
     ids = [ad.id for ad in found]
-    outlasted = set(uncovered)
     joined = table(SparkAd).join(table(AdGroup), _group.id == _ad.ad_group_id)
     joined = joined.join(table(Campaign), _campaign.id == _group.campaign_id)
     joined = joined.join(table(Post), _post.id == _ad.post_id)
@@ -140,58 +193,11 @@ def ad_lines(session: Session, found: Sequence[SparkAd], uncovered: Iterable[int
             covered_until=covered.get(ad.id),
             uncovered=ad.id in outlasted,
             waiting_for=(
-                (lacking.get(ad.id or 0) or waiting_for(session, ads, ad.id or 0))
-                if ad.state in ads.waits
-                else ""
+                (lacking.get(ad.id or 0) or waiting_for(session, ads, ad.id or 0)) if ad.state in ads.waits else ""
             ),
         )
         for ad in found
     ]
-
-
-def labels(session: Session, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """What people call these rows, given as (workflow, id): an ad's name, a code's hint, a post's creator."""
-    ids: dict[str, set[int]] = {}
-    for workflow, row_id in wanted:
-        ids.setdefault(workflow, set()).add(row_id)
-    parts = [
-        select(
-            literal(workflow, String).label("workflow"), table(row).c.id, table(row).c[column].label("label")
-        ).where(table(row).c.id.in_(ids[workflow]))
-        for workflow, (row, column) in _LABELS.items()
-        if workflow in ids
-    ]
-    if not parts:
-        return {}
-    return {
-        (row.workflow, row.id): f"@{row.label}" if row.workflow in ("post", "identity") else row.label
-        for row in session.connection().execute(union_all(*parts))
-    }
-
-
-def counts(session: Session, workflow: Workflow) -> dict[str, int]:
-    """How many rows there are in each state, in the chart's order; states without a row are left out."""
-    rows = session.connection().execute(
-        select(workflow.state, func.count().label("rows")).group_by(workflow.state)
-    )
-    by_state = {row.state: row.rows for row in rows}
-    return {state: by_state[state] for state in workflow.decisions.states if state in by_state}
-
-
-def codes_of(session: Session, ad_id: int) -> Sequence[Mapping[str, Any]]:
-    """The posts of an ad that need a code, and the code of each: post, creator, code, hint, state, ends."""
-    joined = table(AdCode).join(table(Post), _post.id == _need.post_id)
-    joined = joined.outerjoin(table(VideoCode), _code.id == _need.code_id)
-    chosen = select(
-        _need.post_id.label("post"),
-        _post.creator,
-        _need.code_id.label("code"),
-        _code.hint,
-        _code.state,
-        _code.expires_at.label("ends"),
-    ).select_from(joined)
-    rows = session.connection().execute(chosen.where(_need.ad_id == ad_id).order_by(_need.post_id))
-    return [dict(row) for row in rows.mappings()]
 
 
 def _lacking_codes(session: Session, ad_ids: Sequence[int]) -> dict[int, str]:
@@ -216,12 +222,21 @@ def _lacking_codes(session: Session, ad_ids: Sequence[int]) -> dict[int, str]:
     return {ad_id: " and ".join(lacks) for ad_id, lacks in words.items()}
 
 
-_LABELS: dict[str, tuple[Any, str]] = {
-    "video_code": (VideoCode, "hint"),
-    "spark_ad": (SparkAd, "name"),
-    "post": (Post, "creator"),
-    "identity": (Identity, "handle"),
-    "ad_account": (AdAccount, "name"),
-    "campaign": (Campaign, "name"),
-    "ad_group": (AdGroup, "name"),
+_LABELS: dict[str, tuple[type[SQLModel], str, str]] = {
+    "video_code": (VideoCode, "hint", ""),
+    "spark_ad": (SparkAd, "name", ""),
+    "post": (Post, "creator", "@"),
+    "identity": (Identity, "handle", "@"),
+    "ad_account": (AdAccount, "name", ""),
+    "campaign": (Campaign, "name", ""),
+    "ad_group": (AdGroup, "name", ""),
 }
+"""Of each workflow: its rows, the column that people call them by, and what stands before it."""
+
+_AT_ONCE = 1000
+"""Ids in one statement: databases take so many parameters and no more."""
+
+
+def batched(rows: Sequence[Anything]) -> Iterator[Sequence[Anything]]:
+    """Rows in portions that one statement can ask for."""
+    return (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))

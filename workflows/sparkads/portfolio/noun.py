@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, insert
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import WrongInput
+from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
 from statewright.log import START, Entry, entries, history
@@ -146,11 +148,20 @@ class Noun(Generic[R]):
             )
 
     def _insert(self, session: Session, values: dict[str, Any]) -> int:
-        created: int = (
-            session.connection()
-            .execute(insert(self.workflow.table).values(values).returning(self.workflow.id))
-            .scalar_one()
-        )
+        try:
+            created: int = (
+                session.connection()
+                .execute(insert(self.workflow.table).values(values).returning(self.workflow.id))
+                .scalar_one()
+            )
+        except IntegrityError as error:
+            # Not the database's own error, which holds the values: a code among them is a secret.
+            raise Conflict(
+                f"cannot {self.begun_by} {self.workflow.noun}: the database refused: {violated(error)}",
+                workflow=self.workflow.name,
+                event=START,
+                row_id=None,
+            ) from None
         return created
 
     def _begin(

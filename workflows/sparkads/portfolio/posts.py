@@ -192,6 +192,12 @@ def item_of(item: str) -> tuple[str, str | None]:
     )
 
 
+def url_of(item: str, creator: str) -> str:
+    """TikTok's URL of a post; its id alone for a creator whose handle no URL can hold."""
+    url = f"https://www.tiktok.com/@{creator}/video/{item}"
+    return url if _URL.match(url) else item
+
+
 def _selected(
     *,
     ids: Sequence[int] | None = None,

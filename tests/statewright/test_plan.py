@@ -1,0 +1,128 @@
+"""What a move costs: as many statements for one row as for a million, none of which reads what it need not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event, func, insert, select
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+from tests.statewright.halls import EVERY, Hall, Seat, add_halls, add_seats, days, halls, seats
+
+from statewright.store import Store
+from statewright.transition import fire, fire_all, fire_due, start
+
+
+def test_a_call_without_cascade_takes_six_statements(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (seat,) = add_seats(session, hall, "A1")
+        fire(session, seats, "hold", seat, actor="ana")
+        fire(session, seats, "lapse", seat, actor="ana")
+        with counting(session) as statements:
+            fire(session, seats, "hold", seat, actor="ana")
+    assert [statement.split()[0] for statement in statements] == [
+        *("SAVEPOINT", "SELECT", "INSERT", "UPDATE", "DELETE", "RELEASE"),
+    ]
+
+
+def test_one_batch_takes_as_many_statements_for_ten_rows_as_for_ten_thousand(theatre: Store) -> None:
+    taken = []
+    for number in (10, 10_000):
+        with theatre.transaction() as session:
+            plant(session.connection(), number)
+            with counting(session) as statements:
+                moved = fire_all(session, halls, "close", EVERY, actor="ana")
+            assert moved.rows == number
+            assert moved.cascaded == {("seat", "release"): number}
+            taken.append(len(statements))
+            session.rollback()
+    assert taken[0] == taken[1] <= 15
+
+
+def test_rows_are_shown_by_few_statements_however_many_are_held(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        add_halls(session, *({} for _ in range(30)))
+        held = session.exec(select_rows(Hall)).all()
+        with counting(session) as statements:
+            fire_all(session, halls, "close", EVERY, actor="ana")
+        assert len(statements) < 15
+        assert {hall.state for hall in held} == {"closed"}
+
+
+def test_nothing_is_scanned_that_an_index_finds(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        connection = session.connection()
+        plant(connection, 3_000)
+        for workflow in (halls, seats):
+            start(session, workflow, EVERY, actor="ana")
+        plans = explained(session, lambda: fire(session, halls, "close", 7, actor="ana"))
+        plans += explained(session, lambda: fire(session, seats, "smash", 8, actor="ana"))
+        plans += explained(
+            session, lambda: fire_due(session, halls, halls.deadlines[1], actor="clock", limit=10, now=days(99))
+        )
+        plans += explained(session, lambda: sweep_reads(session))
+    scanned = [(line, statement) for line, statement in plans if scans_rows(line)]
+    assert scanned == []
+    due = [line for line, statement in plans if "close_at" in statement and "ORDER BY" in statement]
+    assert any("ix_hall_close_at" in line for line in due)
+    applied = [line for line, statement in plans if statement.startswith("UPDATE hall")]
+    assert any("SEARCH transition USING INTEGER PRIMARY KEY (rowid>?)" in line for line in applied)
+    assert any("SEARCH hall USING INTEGER PRIMARY KEY (rowid=?)" in line for line in applied)
+
+
+def plant(connection: Connection, number: int) -> None:
+    """So many halls, each with a taken seat, without a history."""
+    ids = range(1, number + 1)
+    connection.execute(
+        insert(Hall),
+        [
+            {"id": i, "state": "running", "name": "", "capacity": 1, "gratis": False, "close_at": days(i)}
+            for i in ids
+        ],
+    )
+    connection.execute(insert(Seat), [{"id": i, "state": "taken", "hall_id": i, "label": ""} for i in ids])
+
+
+@contextmanager
+def counting(session: Session) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def remember(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    engine = session.connection().engine
+    event.listen(engine, "before_cursor_execute", remember)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", remember)
+
+
+def sweep_reads(session: Session) -> None:
+    session.connection().execute(select(func.min(Hall.close_at)).where(col(Hall.close_at).is_not(None)))
+
+
+def scans_rows(line: str) -> bool:
+    return line.startswith("SCAN") and line.split()[1] in ("hall", "seat", "ticket", "ticket_seat", "transition")
+
+
+def explained(session: Session, call: Any) -> list[tuple[str, str]]:
+    """The query plan of every statement that a call makes, a line each, with the statement."""
+    asked: list[tuple[str, Any]] = []
+
+    def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    engine = session.connection().engine
+    event.listen(engine, "before_cursor_execute", remember)
+    call()
+    event.remove(engine, "before_cursor_execute", remember)
+    return [
+        (line[3], statement)
+        for statement, parameters in asked
+        if statement.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")
+        for line in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    ]

@@ -1,0 +1,5 @@
+"""`python -m sparkads.cli` is `sparkads`."""
+
+from sparkads.cli import main
+
+main()

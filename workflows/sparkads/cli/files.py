@@ -1,0 +1,154 @@
+"""Spreadsheets in and out: `import` and `export`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from sparkads.cli import ends, show
+from sparkads.cli.verb import Desk, Signed, commands, verb
+
+if TYPE_CHECKING:
+    from sparkads.portfolio import SparkAds
+
+app = commands()
+
+Progress = Callable[[int, int | None], None]
+
+
+@verb(
+    app,
+    "sparkads import codes.csv ads.csv",
+    "sparkads import codes.csv --strict",
+    "cat codes.csv | sparkads import - --rejects rejected.csv",
+)
+def import_(
+    desk: Signed,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV files; `-` is standard input.")],
+    *,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take all rows of a file or, if one is rejected, none.")
+    ] = False,
+    rejects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Where rejected rows go, with line and reason; FILE.rejects.csv unless given."
+        ),
+    ] = None,
+) -> None:
+    """Take codes and ads from CSV files; what is there already is left as it is.
+
+    Makes the database if there is none. Ends with exit code 1 when a row was rejected."""
+    from sparkads.errors import WrongInput
+
+    if rejects is not None and len(files) > 1:
+        raise WrongInput("expected one file with --rejects, got several; import them one by one")
+    for file in files:
+        if file != "-" and not Path(file).exists():
+            raise FileNotFoundError(2, "there is no such file", file)
+    where = Path(rejects) if rejects is not None else None
+    answers = []
+    with desk.portfolio(create=True) as spark:
+        for file in files:
+            answers.append({"file": file, **_import(spark, file, actor=desk.name, strict=strict, rejects=where)})
+            if not desk.as_json:
+                _tell(answers[-1])
+    if desk.as_json:
+        show.answer(answers)
+    if any(each["rejected"] for each in answers):
+        raise typer.Exit(ends.REFUSED)
+
+
+@verb(
+    app,
+    "sparkads export codes --reveal -o codes.csv",
+    "sparkads export history --format jsonl | head",
+)
+def export(
+    desk: Desk,
+    what: Annotated[str, typer.Argument(metavar="codes|ads|history", help="What to write.")],
+    *,
+    form: Annotated[
+        str, typer.Option("--format", metavar="csv|jsonl", help="CSV, or a JSON object a line.")
+    ] = "csv",
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Write the codes themselves, which are secrets; masked unless given.")
+    ] = False,
+    out: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write here; whole, or not at all.")
+    ] = None,
+) -> None:
+    """Write codes, ads or the history as CSV or JSON lines, which import again."""
+    from sparkads.errors import WrongInput
+
+    if what not in ("codes", "ads", "history"):
+        raise WrongInput(f"expected codes, ads or history, got {what[:80]!r}")
+    if form not in ("csv", "jsonl"):
+        raise WrongInput(f"expected the format to be csv or jsonl, got {form[:80]!r}")
+    from sparkads.exporting import export as write
+
+    with desk.portfolio() as spark:
+        if out is None:
+            write(spark, what, sys.stdout, form=form, reveal=reveal)
+            return
+        with _whole(Path(out)) as stream, _bar(f"writing {Path(out).name}") as progress:
+            rows = write(spark, what, stream, form=form, reveal=reveal, progress=progress)
+    if desk.as_json:
+        show.answer({"file": out, "rows": rows})
+    else:
+        typer.echo(f"{out}: {show.counted(rows, 'row')}")
+
+
+def _import(spark: SparkAds, file: str, **options: Any) -> dict[str, Any]:
+    from sparkads.importing import import_file
+
+    source = sys.stdin.buffer if file == "-" else Path(file)
+    name = "standard input" if file == "-" else Path(file).name
+    with _bar(f"reading {name}") as progress:
+        done = import_file(spark, source, name=name, progress=progress, **options)
+    facts = {field: getattr(done, field) for field in ("kind", "taken", "unchanged", "rejected")}
+    return {**facts, "rejects": None if done.rejects is None else str(done.rejects)}
+
+
+def _tell(done: dict[str, Any]) -> None:
+    counted = f"{done['taken']:,} {done['kind']} taken, {done['unchanged']:,} unchanged"
+    typer.echo(f"{done['file']}: {counted}, {done['rejected']:,} rejected")
+    if done["rejected"]:
+        where = f"; see {done['rejects']}" if done["rejects"] else ""
+        typer.echo(f"{done['file']}: {show.counted(done['rejected'], 'row')} rejected{where}", err=True)
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[TextIO]:
+    """A file that appears when all of it is written, so that a failure leaves no half of one."""
+    half = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with half.open("x", encoding="utf-8", newline="") as stream:
+            # It may hold secrets: nobody else reads it.
+            half.chmod(0o600)
+            yield stream
+        half.replace(out)
+    finally:
+        with suppress(FileNotFoundError):
+            half.unlink()
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Progress]:
+    """A progress bar, when somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

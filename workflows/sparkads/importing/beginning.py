@@ -1,0 +1,113 @@
+"""How rows of a sheet become rows of the portfolio: inserted and begun many at a time, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Table, exists, insert, select
+from sqlmodel import Session
+
+from statewright.errors import GuardRefused
+from statewright.explain import refusal
+from statewright.log import START
+from statewright.store import instant
+from statewright.tables import transition
+from statewright.transition import start
+from statewright.workflow import Workflow
+
+if TYPE_CHECKING:
+    from sparkads.portfolio import SparkAds
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One import: into which portfolio, by whom, and when.
+
+    usual: the account of rows that name none; None when there are several
+    now:   one instant for the whole file
+    """
+
+    spark: SparkAds
+    actor: str
+    usual: str | None
+    now: datetime
+
+
+class Done(Enum):
+    """What became of a row that was not rejected."""
+
+    TAKEN = "taken"
+    UNCHANGED = "unchanged"
+
+
+Outcome = Done | str
+"""Done, or the problem for which the row is rejected."""
+
+
+class Refused(Exception):
+    """Rules forbid some of the rows that were begun; nothing of the attempt may stay.
+
+    problems: why, by the row's place among those that were tried
+    """
+
+    def __init__(self, problems: Mapping[int, str]) -> None:
+        super().__init__(f"{len(problems):,} rows")
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a row that was just inserted is to begin its life."""
+
+    row_id: int
+    state: str
+    reason: str | None = None
+
+
+def inserted(
+    session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *returning: ColumnElement[Any]
+) -> list[tuple[Any, ...]]:
+    """Insert rows, in one statement; what they return comes in any order."""
+    if not rows:
+        return []
+    return [tuple(row) for row in session.connection().execute(insert(table).returning(*returning), rows)]
+
+
+def came_deleted(workflow: Workflow) -> ColumnElement[bool]:
+    """A row was deleted when it came: a record of the past, not a life that ended here."""
+    return exists().where(
+        transition.c.workflow == workflow.name,
+        transition.c.row_id == workflow.id,
+        transition.c.event == START,
+        transition.c.target == "deleted",
+    )
+
+
+def begin(session: Session, workflow: Workflow, beginnings: Iterable[Beginning], *, actor: str) -> dict[int, str]:
+    """Begin the lives of these rows, a step for each state and reason; why not, for those that rules forbid."""
+    alike: dict[tuple[str, str | None], list[int]] = {}
+    for each in beginnings:
+        alike.setdefault((each.state, each.reason), []).append(each.row_id)
+    refused: dict[int, str] = {}
+    for (state, reason), ids in alike.items():
+        begun = start(session, workflow, workflow.id.in_(ids), actor=actor, target=state, reason=reason)
+        if begun.rows < len(ids):
+            refused.update(_refused(session, workflow, ids, state))
+    return refused
+
+
+def _refused(session: Session, workflow: Workflow, ids: Sequence[int], state: str) -> dict[int, str]:
+    lives = select(transition.c.row_id).where(transition.c.workflow == workflow.name, transition.c.row_id.in_(ids))
+    begun = set(session.connection().execute(lives).scalars())
+    now = instant(session)
+    problems = {}
+    for row_id in ids:
+        if row_id not in begun:
+            why = refusal(session, workflow, START, row_id, now=now, arguments={}, target=state)
+            told = [each.sentence for each in why.refusals] if isinstance(why, GuardRefused) else [why.sentence]
+            problems[row_id] = f"it cannot be {state.replace('_', ' ')}: {'; '.join(told)}"
+    return problems

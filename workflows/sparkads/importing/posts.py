@@ -1,0 +1,210 @@
+"""The posts that rows name: found and compared with what the row says of them, or made."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlmodel import Session
+
+from sparkads.errors import WrongInput
+from sparkads.importing.beginning import Beginning, begin, inserted
+from sparkads.importing.cells import choice, shown, yes
+from sparkads.portfolio.accounts import handle_of
+from sparkads.portfolio.noun import lines
+from sparkads.portfolio.posts import check_original, item_of
+from sparkads.post import posts
+from sparkads.tables import ORIGINAL, ORIGINS, POST_KINDS, PULLED
+
+_post = posts.table.c
+_ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)
+_SEEN_BY = ("public", "friends", "private")
+
+
+@dataclass(frozen=True, slots=True)
+class PostFacts:
+    """What a row says of a post; None where it says nothing.
+
+    item: TikTok's id; None for a video that is pushed
+    """
+
+    item: str | None
+    creator: str | None
+    kind: str | None = None
+    original: str | None = None
+    original_creator: str | None = None
+    caption: str = ""
+    visibility: str | None = None
+    ads_only: bool = False
+    origin: str = PULLED
+
+
+def post_facts(cells: Mapping[str, str]) -> PostFacts:
+    """What the cells of a row say of its post. Raises WrongInput."""
+    origin = cells.get("origin", "").strip()
+    origin = choice("the origin of the post", origin, ORIGINS) if origin else PULLED
+    pushed = origin != PULLED
+    kind, visibility = cells.get("kind", "").strip(), cells.get("visibility", "").strip()
+    item, creator = _named(cells, "post", "creator")
+    original, original_creator = _named(cells, "original", "original_creator")
+    if pushed and item is not None:
+        raise WrongInput(f"expected no post for a video that is pushed from Ads Manager, got {item}")
+    if not pushed and item is None:
+        raise WrongInput("expected a post's id or URL, got nothing")
+    if pushed and creator is None:
+        raise WrongInput("expected the creator of the pushed video: the linked account that it is published under")
+    return PostFacts(
+        item=item,
+        creator=creator,
+        kind=choice("the kind of post", kind, POST_KINDS) if kind else None,
+        original=original,
+        original_creator=original_creator,
+        caption=lines("the caption", cells.get("caption", "")),
+        visibility=choice("who sees the post", visibility, (*_SEEN_BY, *(["draft"] if pushed else [])))
+        if visibility
+        else None,
+        ads_only=yes("ads_only", cells.get("ads_only", "")),
+        origin=origin,
+    )
+
+
+@dataclass(slots=True)
+class _Known:
+    """A post as it is stored, or as an earlier row has it."""
+
+    item: str
+    creator: str
+    kind: str
+    original: str | None
+    origin: str = PULLED
+
+
+class NamedPosts:
+    """The posts that rows name, and those that must be made for them."""
+
+    def __init__(self, session: Session, facts: Iterable[PostFacts]) -> None:
+        items = {item for each in facts for item in (each.item, each.original) if item}
+        rows = session.connection().execute(_STORED, {"items": list(items)}).all()
+        self.ids: dict[str, int] = {row.item_id: row.id for row in rows}
+        self.creators: dict[str, str] = {row.item_id: row.creator for row in rows}
+        self._known = {
+            row.item_id: _Known(row.item_id, row.creator, row.kind, row.original, row.origin) for row in rows
+        }
+        self._new: dict[str, PostFacts] = {}
+
+    def creator_of(self, facts: PostFacts) -> str | None:
+        """Who made the post, as it is stored or else as the row says."""
+        return self.creators.get(facts.item or "", facts.creator)
+
+    def check(self, facts: PostFacts) -> None:
+        """Raises WrongInput or RuleBroken unless this post is as the row says, or can be made."""
+        known = self._known.get(facts.item or "")
+        if known is None:
+            self._check_new(facts)
+            return
+        says = (("by @{}", known.creator, facts.creator), ("a post of kind {}", known.kind, facts.kind))
+        for words, stored, told in (*says, ("made of {}", known.original, facts.original)):
+            if told is not None and told != stored:
+                stored_in_words = words.format(stored) if stored else "no duet or stitch"
+                raise WrongInput(f"post {known.item} is {stored_in_words}; the row says {words.format(told)}")
+
+    def need(self, facts: PostFacts) -> None:
+        """Have a post that was checked made if it is not there."""
+        item, original = facts.item or "", facts.original
+        if item in self._known:
+            return
+        if original and original not in self._known:
+            self._note(PostFacts(original, facts.original_creator))
+        self._note(facts)
+
+    def make(self, session: Session, *, actor: str) -> None:
+        """Make those that rows need, originals first."""
+        made: dict[str, int] = {}
+        for derived in (False, True):
+            values = [
+                {
+                    "item_id": facts.item,
+                    "creator": facts.creator,
+                    "kind": facts.kind or ORIGINAL,
+                    "original_id": self.ids[facts.original] if facts.original else None,
+                    "caption": facts.caption,
+                    "ads_only": facts.ads_only,
+                }
+                for facts in self._new.values()
+                if derived == (facts.original is not None)
+            ]
+            rows = inserted(session, posts.table, values, _post.id, _post.item_id)
+            made.update({item: row_id for row_id, item in rows})
+            self.ids.update(made)
+        seen_by = ((row_id, self._new[item].visibility or "public") for item, row_id in made.items())
+        begin(session, posts, [Beginning(row_id, state) for row_id, state in seen_by], actor=actor)
+
+    def _check_new(self, facts: PostFacts) -> None:
+        item, kind, original = facts.item, facts.kind or ORIGINAL, facts.original
+        if facts.creator is None:
+            raise WrongInput(f"expected the creator of post {item}: name them, or give the post's URL")
+        if (kind == ORIGINAL) != (original is None):
+            raise WrongInput("a duet or stitch needs its kind and its original post, and only those have one")
+        if original is None:
+            return
+        if original == item:
+            raise WrongInput(f"post {item} cannot be a {kind} of itself")
+        known = self._known.get(original)
+        if known is not None:
+            check_original(kind, original, known.kind, known.origin)
+        elif facts.original_creator is None:
+            raise WrongInput(
+                f"expected the creator of the original post {original}: name them as original_creator, "
+                "or give the post's URL"
+            )
+
+    def _note(self, facts: PostFacts) -> None:
+        item = facts.item or ""
+        self._new[item] = facts
+        self.creators[item] = facts.creator or ""
+        self._known[item] = _Known(item, facts.creator or "", facts.kind or ORIGINAL, facts.original)
+
+
+_made_of = posts.table.alias("made_of")
+_STORED = (
+    select(_post.id, _post.item_id, _post.creator, _post.kind, _post.origin, _made_of.c.item_id.label("original"))
+    .outerjoin_from(posts.table, _made_of, _made_of.c.id == _post.original_id)
+    .where(_post.item_id.in_(bindparam("items", expanding=True)))
+)
+
+
+def push(session: Session, wanted: Sequence[PostFacts], *, actor: str) -> list[int]:
+    """Make the posts of videos that are pushed; their ids, in the order of the facts."""
+    columns = (_post.creator, _post.origin, _post.caption, _post.ads_only)
+    facts = [(each.creator, each.origin, each.caption, each.ads_only) for each in wanted]
+    names = [column.key for column in columns]
+    values = [dict(zip(names, each, strict=True)) for each in facts]
+    made: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row_id, *stored in inserted(session, posts.table, values, _post.id, *columns):
+        # Whoever has the same facts may have either.
+        made[tuple(stored)].append(row_id)
+    ids = [made[each].pop() for each in facts]
+    states = (each.visibility or "draft" for each in wanted)
+    begin(session, posts, [Beginning(*both) for both in zip(ids, states, strict=True)], actor=actor)
+    return ids
+
+
+def _named(cells: Mapping[str, str], post: str, creator: str) -> tuple[str | None, str | None]:
+    """TikTok's id of a post, and who made it: from its URL, or from a column of its own."""
+    given, by = cells.get(post, "").strip(), cells.get(creator, "").strip()
+    named = handle_of(by) if by else None
+    if not given:
+        return None, named
+    if _ROUNDED.fullmatch(given):
+        raise WrongInput(
+            f"the {post} {shown(given)} was rounded by a spreadsheet; write its URL, or format the cell as text"
+        )
+    item, in_url = item_of(given)
+    in_url = in_url and handle_of(in_url)
+    if named and in_url and named != in_url:
+        raise WrongInput(f"the URL of the {post} names @{in_url}, the column {creator} @{named}")
+    return item, named or in_url

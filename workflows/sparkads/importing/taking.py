@@ -1,0 +1,251 @@
+"""How a file is taken: chunk by chunk, each in a transaction; what is refused is taken out, the rest stays."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from sparkads.errors import RuleBroken, WrongInput
+from sparkads.importing.accounts import usual_account
+from sparkads.importing.ads import AdRows
+from sparkads.importing.beginning import Done, Occasion, Outcome, Refused
+from sparkads.importing.codes import CodeRows
+from sparkads.importing.history import HistoryRows
+from sparkads.importing.reading import CsvSheet, JsonSheet, Record, open_sheet
+from sparkads.importing.rejects import Rejects
+from sparkads.secret import masked
+from statewright.dialects import violated
+from statewright.errors import Conflict
+
+if TYPE_CHECKING:
+    from sparkads.portfolio import SparkAds
+
+CHUNK = 2_000
+"""Rows in a transaction, at the most: enough to be quick, few enough that other writers get in."""
+_HEAVY = 4_000_000
+"""Characters after which a chunk ends early, so that memory stays bounded whatever the cells hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did.
+
+    kind:      what the file held: "codes", "ads" or "history"
+    unchanged: rows that the portfolio had already
+    rejects:   the file that rejected rows were written to; None if there were none
+    """
+
+    kind: str
+    taken: int
+    unchanged: int
+    rejected: int
+    rejects: Path | None
+
+
+class ImportRefused(WrongInput):
+    """A strict import had rows that cannot be taken, so none was taken.
+
+    line, problem: of the first such row
+    rejected:      how many there were
+    """
+
+    line: int
+    problem: str
+    rejected: int
+
+
+def import_file(
+    spark: SparkAds,
+    source: Path | BinaryIO,
+    *,
+    actor: str,
+    name: str | None = None,
+    strict: bool = False,
+    rejects: Path | None = None,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Imported:
+    """Take codes, ads or history from CSV or JSON lines; which of them, its columns tell.
+
+    A file may be imported again: rows that are known stay as they are. A row that cannot be taken is written
+    to the rejects file, and the others are taken.
+
+    name:     what the source is called in sentences; its path unless given
+    strict:   take all rows, in one transaction, or none
+    rejects:  where to write what is not taken; a new file beside the source, FILE.rejects.csv, unless given
+    progress: told the bytes read and their number for a file, the rows read and None for a stream
+    Raises WrongInput for a file that cannot be read as a whole, ImportRefused in strict mode, StatewrightError
+    when the rejects cannot be written; what was taken before stays.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "standard input")
+    with _opened(source, name) as (stream, size), open_sheet(stream, name) as sheet:
+        where = rejects or _beside(source, "csv" if isinstance(sheet, CsvSheet) else "jsonl")
+        if isinstance(source, Path) and where.exists() and where.samefile(source):
+            raise WrongInput(f'cannot write the rejects over "{name}" while it is read; name another file')
+        with spark.reading() as session:
+            usual = usual_account(session)
+        rows: Rows = _ROWS[sheet.kind.name](Occasion(spark, actor, usual, spark.now()))
+        course = _Course(sheet, rows, lambda read: progress(stream.tell() if size else read, size))
+        return course.strictly(spark, name) if strict else course.leniently(spark, Rejects(where, sheet))
+
+
+class Rows(Protocol):
+    """One kind of rows: how each is read, and how many are taken."""
+
+    def read(self, cells: dict[str, str]) -> Any:
+        """What a row says. Raises WrongInput."""
+        ...
+
+    def take(self, session: Session, rows: Sequence[Any]) -> list[Outcome]:
+        """Take those that are not known yet; what became of each. Raises Refused."""
+        ...
+
+
+class _Course:
+    """One import: the sheet, how its rows are taken, and what has become of them so far."""
+
+    def __init__(self, sheet: CsvSheet | JsonSheet, rows: Rows, progress: Callable[[int], None]) -> None:
+        self._sheet = sheet
+        self._rows = rows
+        self._progress = progress
+        self._counts = dict.fromkeys(Done, 0)
+        self._rejected = 0
+
+    def leniently(self, spark: SparkAds, rejects: Rejects) -> Imported:
+        """Take what can be taken, a transaction a chunk."""
+        try:
+            for chunk in self._chunks():
+                with spark.transaction() as session:
+                    for record, problem in self._take(session, chunk):
+                        rejects.add(record, problem)
+                    # On disk before the rows beside them are committed: nothing is lost between the two.
+                    rejects.flush()
+                self._tell()
+        finally:
+            rejects.close()
+        return self._told(rejects.path if rejects.written else None)
+
+    def strictly(self, spark: SparkAds, name: str) -> Imported:
+        """Take all, or raise ImportRefused."""
+        first: tuple[Record, str] | None = None
+        with spark.transaction() as session:
+            for chunk in self._chunks():
+                for rejected in self._take(session, chunk):
+                    first = first or rejected
+                self._tell()
+            if first is not None:
+                record, problem = first
+                others = self._rejected - 1
+                more = (
+                    f", and {others:,} more {'row' if others == 1 else 'rows'} cannot be taken" if others else ""
+                )
+                raise ImportRefused(
+                    f'cannot import "{name}": line {record.line}: {problem}{more}; nothing was taken',
+                    line=record.line,
+                    problem=problem,
+                    rejected=self._rejected,
+                )
+        return self._told(None)
+
+    def _chunks(self) -> Iterator[list[Record]]:
+        chunk: list[Record] = []
+        weight = 0
+        for record in self._sheet:
+            chunk.append(record)
+            weight += record.weight
+            if len(chunk) == CHUNK or weight > _HEAVY:
+                yield chunk
+                chunk, weight = [], 0
+        if chunk:
+            yield chunk
+
+    def _take(self, session: Session, chunk: Sequence[Record]) -> Iterator[tuple[Record, str]]:
+        """Take what can be taken of a chunk; the rest, each with its problem."""
+        problems: list[str | None] = []
+        rows = []
+        for record in chunk:
+            problem = record.problem
+            if problem is None:
+                try:
+                    rows.append(self._rows.read(record.cells))
+                except (WrongInput, RuleBroken) as wrong:
+                    problem = wrong.sentence
+            problems.append(problem)
+        outcomes = iter(_settled(session, self._rows, rows))
+        for record, problem in zip(chunk, problems, strict=True):
+            outcome = next(outcomes) if problem is None else problem
+            if isinstance(outcome, Done):
+                self._counts[outcome] += 1
+            else:
+                self._rejected += 1
+                yield record, masked(outcome)
+
+    def _tell(self) -> None:
+        self._progress(sum(self._counts.values()) + self._rejected)
+
+    def _told(self, rejects: Path | None) -> Imported:
+        return Imported(
+            kind=self._sheet.kind.name,
+            taken=self._counts[Done.TAKEN],
+            unchanged=self._counts[Done.UNCHANGED],
+            rejected=self._rejected,
+            rejects=rejects,
+        )
+
+
+def _settled(session: Session, kind: Rows, rows: Sequence[Any]) -> list[Outcome]:
+    """Take rows; those that are refused are taken out and the others tried again, as if they were alone."""
+    if not rows:
+        return []
+    try:
+        with session.begin_nested():
+            return kind.take(session, rows)
+    except Refused as refused:
+        left = [number for number in range(len(rows)) if number not in refused.problems]
+        others = iter(_settled(session, kind, [rows[number] for number in left]))
+        return [refused.problems[n] if n in refused.problems else next(others) for n in range(len(rows))]
+    except (Conflict, IntegrityError) as error:
+        if len(rows) == 1:
+            return [error.sentence if isinstance(error, Conflict) else f"the database refused: {violated(error)}"]
+        middle = len(rows) // 2
+        return _settled(session, kind, rows[:middle]) + _settled(session, kind, rows[middle:])
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The bytes to read, and how many there are if that can be told."""
+    if not isinstance(source, Path):
+        yield source, None
+        return
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        why = {FileNotFoundError: "there is no such file", IsADirectoryError: "it is a folder"}
+        raise WrongInput(
+            f'cannot import "{name}": {why.get(type(error), (error.strerror or "").lower())}'
+        ) from None
+    with file:
+        size = file.seek(0, io.SEEK_END) if file.seekable() else None
+        if size is not None:
+            file.seek(0)
+        yield file, size
+
+
+def _beside(source: Path | BinaryIO, ending: str) -> Path:
+    """A name for the rejects that no file has yet."""
+    stem = source.with_suffix("") if isinstance(source, Path) else Path("import")
+    path = stem.with_name(f"{stem.name}.rejects.{ending}")
+    number = 1
+    while path.exists():
+        number += 1
+        path = stem.with_name(f"{stem.name}.rejects-{number}.{ending}")
+    return path
+
+
+_ROWS: dict[str, Callable[[Occasion], Rows]] = {"codes": CodeRows, "ads": AdRows, "history": HistoryRows}
