@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select, true, update
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, Update, and_, bindparam, case, exists, or_, select, true, update
+from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.portfolio.accounts import handle_of
@@ -70,7 +70,7 @@ class Codes(Noun[VideoCode]):
             row_id = self._insert(writing, {**values, "account_id": owner.id, "post_id": about.id})
             self._begin(writing, row_id, actor=actor, key=key)
             self.spark.accounts.identity_for(writing, id_of(owner), about.creator, kind=BY_CODE, actor=actor)
-            self.serve(writing, col(VideoCode.id) == row_id, actor=actor)
+            self._serve_one(writing, row_id, actor=actor)
             return self._fresh(writing, row_id)
 
     def authorize(
@@ -79,7 +79,7 @@ class Codes(Noun[VideoCode]):
         """TikTok accepted it: ads that waited for it are authorized with it. Refused once its days are over."""
         with self.spark.transaction(session) as writing:
             self._fire("authorize", code, actor=actor, key=key, session=writing)
-            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
     def reject(
@@ -94,7 +94,7 @@ class Codes(Noun[VideoCode]):
         """TikTok did not accept it; the reason is what it said. Ads that waited for it take another, if any."""
         with self.spark.transaction(session) as writing:
             self._fire("reject", code, actor=actor, reason=reason, key=key, session=writing)
-            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
     def extend(
@@ -114,7 +114,7 @@ class Codes(Noun[VideoCode]):
         with self.spark.transaction(session) as writing:
             self._check_end(writing, code, days)
             self._fire("extend", code, actor=actor, key=key, session=writing, days=days)
-            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
     def revoke(
@@ -132,7 +132,7 @@ class Codes(Noun[VideoCode]):
         """
         with self.spark.transaction(session) as writing:
             self._fire("revoke", code, actor=actor, reason=reason, key=key, session=writing)
-            self.serve(writing, col(VideoCode.id) == id_of(code), actor=actor)
+            self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
     def delete(
@@ -241,36 +241,12 @@ class Codes(Noun[VideoCode]):
         An ad changes to another code only when its own is missing or over, or still pending while the other
         authorizes: which of two codes was entered first must not decide whether the ad can run.
         """
-        need, code, ad = table(AdCode).c, table(VideoCode).c, table(SparkAd).c
-        posts = select(code.post_id).where(chosen)
-        account = select(ad.account_id).where(ad.id == need.ad_id).correlate(table(AdCode)).scalar_subquery()
-        other = table(VideoCode).alias("other")
-        choice = select(other.c.id).where(other.c.post_id == need.post_id, other.c.account_id == account)
-        best = (
-            choice.where(other.c.state.in_(RUNNING))
-            .order_by(case((other.c.state.in_(HELD), 0), else_=1), other.c.expires_at.desc(), other.c.id)
-            .limit(1)
-            .scalar_subquery()
-        )
-        authorizing = exists(choice.where(other.c.state.in_(HELD)))
-        own = select(code.id).where(code.post_id.in_(posts))
-        taken = session.connection().execute(
-            update(table(AdCode))
-            .where(
-                need.post_id.in_(posts),
-                or_(
-                    need.code_id.is_(None),
-                    need.code_id.in_(own.where(code.state.in_(OVER))),
-                    and_(need.code_id.in_(own.where(code.state == "pending")), authorizing),
-                ),
-                need.ad_id.in_(select(ad.id).where(ad.state != "deleted")),
-                best.is_not(None),
-            )
-            .values(code_id=best)
-        )
-        if taken.rowcount:
-            waiting = ads.id.in_(select(need.ad_id).where(need.post_id.in_(posts)))
-            fire_all(session, ads, "authorize", waiting, actor=actor)
+        if session.connection().execute(_taking(chosen)).rowcount:
+            fire_all(session, ads, "authorize", _standing_on(chosen), actor=actor)
+
+    def _serve_one(self, session: Session, code_id: int, *, actor: str) -> None:
+        if session.connection().execute(_TAKING_ONE, {"served": code_id}).rowcount:
+            fire_all(session, ads, "authorize", _standing_on(_code.id == code_id), actor=actor)
 
     def _serve_moved(self, session: Session, selection: dict[str, Any], *, actor: str) -> None:
         """`serve` after a selection was moved, which may by now be in another state or end at another time."""
@@ -313,3 +289,46 @@ def _later(now: datetime, within: timedelta) -> datetime:
         return now + within
     except OverflowError:
         return LAST_INSTANT
+
+
+_need, _code, _ad = table(AdCode).c, table(VideoCode).c, table(SparkAd).c
+
+
+def _taking(chosen: ColumnElement[bool]) -> Update:
+    """Give the posts of these codes the best code there is, wherever an ad needs one: see `Codes.serve`."""
+    posts = select(_code.post_id).where(chosen)
+    account = select(_ad.account_id).where(_ad.id == _need.ad_id).correlate(table(AdCode)).scalar_subquery()
+    other = table(VideoCode).alias("other")
+    choice = select(other.c.id).where(other.c.post_id == _need.post_id, other.c.account_id == account)
+    best = (
+        choice.where(other.c.state.in_(RUNNING))
+        .order_by(case((other.c.state.in_(HELD), 0), else_=1), other.c.expires_at.desc(), other.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    authorizing = exists(choice.where(other.c.state.in_(HELD)))
+    own = select(_code.id).where(_code.post_id.in_(posts))
+    return (
+        update(table(AdCode))
+        .where(
+            _need.post_id.in_(posts),
+            or_(
+                _need.code_id.is_(None),
+                _need.code_id.in_(own.where(_code.state.in_(OVER))),
+                and_(_need.code_id.in_(own.where(_code.state == "pending")), authorizing),
+            ),
+            _need.ad_id.in_(select(_ad.id).where(_ad.state != "deleted")),
+            best.is_not(None),
+        )
+        .values(code_id=best)
+    )
+
+
+def _standing_on(chosen: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The ads that need a code for the posts of these codes."""
+    posts = select(_code.post_id).where(chosen)
+    return ads.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts)))
+
+
+# Built once: it is asked with every call that moves one code.
+_TAKING_ONE = _taking(_code.id == bindparam("served"))
