@@ -166,7 +166,7 @@ ADS = Kind(
         _ID,
         Column("covered_until", "when the first of its codes ends", told=True),
         Column("uncovered", "yes, if its schedule outlasts its codes", told=True),
-        Column("missing", "the posts whose codes it still lacks", told=True),
+        Column("missing", "the creators whose codes it still lacks", told=True),
         *_OF_REJECTS,
     ),
 )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from sparkads.columns import KINDS, guarded
 from sparkads.errors import WrongInput
@@ -154,7 +154,7 @@ def _ads(now: datetime) -> Select[*tuple[Any, ...]]:
             .scalar_subquery()
             .label("covered_until"),
             and_(_ad.state.not_in(("deleted", "expired")), outlasted).label("uncovered"),
-            _joined(literal("@", String) + wanted.c.creator)
+            _joined(wanted.c.creator)
             .select_from(needed.join(wanted, wanted.c.id == _need.post_id))
             .where(lacking)
             .scalar_subquery()

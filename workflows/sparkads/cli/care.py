@@ -77,7 +77,7 @@ def check(desk: Desk) -> None:
 def diagram(
     desk: Desk, chart: Annotated[str, typer.Argument(metavar="|".join(CHARTS), help="Whose life.")]
 ) -> None:
-    """Draw the life of a code, ad or the like, as a Mermaid picture and as a table of every arrow."""
+    """Draw the life of a code, ad or the like, as Mermaid and as a table."""
     from sparkads.errors import WrongInput
 
     if chart not in CHARTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -30,7 +31,9 @@ Progress = Callable[[int, int | None], None]
 )
 def import_(
     desk: Signed,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV files; `-` is standard input.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="CSV files, or JSON lines; `-` is standard input.")
+    ],
     *,
     strict: Annotated[
         bool, typer.Option("--strict", help="Take all rows of a file or, if one is rejected, none.")
@@ -41,10 +44,21 @@ def import_(
             metavar="FILE", help="Where rejected rows go, with line and reason; FILE.rejects.csv unless given."
         ),
     ] = None,
+    _columns: Annotated[
+        bool,
+        typer.Option(
+            "--columns",
+            help="Tell every column that a file may have.",
+            is_eager=True,
+            callback=lambda asked: _tell_columns(asked=asked),
+        ),
+    ] = False,
 ) -> None:
-    """Take codes and ads from CSV files; what is there already is left as it is.
+    """Take codes and ads from CSV files; what is there already stays as it is.
 
-    Makes the database if there is none. Ends with exit code 1 when a row was rejected."""
+    A file of codes needs the columns code, post, days and issued_at; a file of ads needs the columns
+    campaign, ad_group, name and post. Makes the database if there is none. Ends with exit code 1 when a row
+    was rejected."""
     from sparkads.errors import WrongInput
 
     if rejects is not None and len(files) > 1:
@@ -84,7 +98,9 @@ def export(
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write here; whole, or not at all.")
     ] = None,
 ) -> None:
-    """Write codes, ads or the history as CSV or JSON lines, which import again."""
+    """Write codes, ads or the history as CSV or JSON lines.
+
+    What was written with --reveal can be imported again, elsewhere too."""
     from sparkads.errors import WrongInput
 
     if what not in ("codes", "ads", "history"):
@@ -95,6 +111,9 @@ def export(
 
     with desk.portfolio() as spark:
         if out is None:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                # What imports again is UTF-8, whatever the terminal speaks.
+                sys.stdout.reconfigure(encoding="utf-8", newline="")
             write(spark, what, sys.stdout, form=form, reveal=reveal)
             return
         with _whole(Path(out)) as stream, _bar(f"writing {Path(out).name}") as progress:
@@ -116,9 +135,22 @@ def _import(spark: SparkAds, file: str, **options: Any) -> dict[str, Any]:
     return {**facts, "rejects": None if done.rejects is None else str(done.rejects)}
 
 
+def _tell_columns(*, asked: bool) -> None:
+    if asked:
+        from sparkads.columns import ADS, CODES
+
+        for kind in (CODES, ADS):
+            typer.echo(f"{kind.name}:")
+            width = max(map(len, kind.names)) + 2
+            for column in kind:
+                if not column.told:
+                    typer.echo(f"  {column.name:{width}}{column.meaning}{' (needed)' if column.required else ''}")
+        raise typer.Exit
+
+
 def _tell(done: dict[str, Any]) -> None:
-    counted = f"{done['taken']:,} {done['kind']} taken, {done['unchanged']:,} unchanged"
-    typer.echo(f"{done['file']}: {counted}, {done['rejected']:,} rejected")
+    counted = ", ".join(f"{done[what]:,} {what}" for what in ("taken", "unchanged", "rejected"))
+    typer.echo(f"{done['file']} ({done['kind']}): {counted}")
     if done["rejected"]:
         where = f"; see {done['rejects']}" if done["rejects"] else ""
         typer.echo(f"{done['file']}: {show.counted(done['rejected'], 'row')} rejected{where}", err=True)

@@ -74,7 +74,7 @@ def told(spark: SparkAds, entry: Entry) -> str:
 def _word(value: Any, kind: type) -> str:
     if kind is bool:
         return "on" if value else "off"
-    return show.text(datetime.fromisoformat(value)) if kind is datetime else str(value)
+    return show.text(datetime.fromisoformat(value)) if issubclass(kind, datetime) else str(value)
 
 
 def _noun(spark: SparkAds, name: str) -> Noun[Any]:

@@ -200,7 +200,7 @@ def _preview(desk: Desk, noun: Noun[Any], event: str, asked: dict[str, Any], arg
         return
     moving = sum(seen.moving.values())
     lines = [f"would {show.state(event)} {show.counted(moving, noun.workflow.noun)}"]
-    lines += [f"would leave {rows:,} as they are: {reason}" for reason, rows in seen.refused.items()]
+    lines += [f"would not move {rows:,}: {reason}" for reason, rows in seen.refused.items()]
     typer.echo("\n".join(lines))
 
 
@@ -225,5 +225,5 @@ def _move_all(
         for (workflow, name), rows in moved.cascaded.items()
         if rows and name != "follow"
     ]
-    lines += [f"  left {rows:,} as they are: {reason}" for reason, rows in refused.items()]
+    lines += [f"  did not move {rows:,}: {reason}" for reason, rows in refused.items()]
     typer.echo("\n".join(lines))

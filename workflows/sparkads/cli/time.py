@@ -89,10 +89,10 @@ def daemon(
         bool, typer.Option("--json-logs", help="Write lines for programs. [env: SPARKADS_LOG_FORMAT=json]")
     ] = False,
 ) -> None:
-    """Do what is due whenever it is due, until SIGTERM or Ctrl-C.
+    """Do what is due whenever it is due, until it is told to stop.
 
     What moves is written to standard output, a line each; how the daemon fares, to standard error.
-    It finishes the batch at hand before it ends. Makes the database if there is none."""
+    SIGTERM and Ctrl-C end it after the batch at hand. Makes the database if there is none."""
     import logging
 
     from statewright.daemon import run

@@ -33,6 +33,7 @@ from sparkads.tables import (
     VideoCode,
     table,
 )
+from sparkads.video_code import OVER
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
@@ -49,7 +50,7 @@ _STATES = {"active": "live", "running": "live", "approved": "live", "review": "i
 
 @dataclass(frozen=True, slots=True)
 class AdRow:
-    """What one row says; identity and handle are None where it says nothing of them."""
+    """What one row says; identity, handle and codes are None where it says nothing of them."""
 
     account: str
     account_state: str
@@ -61,7 +62,7 @@ class AdRow:
     identity_state: str
     state: str
     reason: str | None
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] | None
 
     @property
     def place(self) -> tuple[str, str, str, str]:
@@ -111,7 +112,7 @@ class AdRows:
             else "usable",
             state=choice("the state of the ad", state, ads.decisions.states, also=_STATES) if state else "pending",
             reason=cells.get("reason", "").strip() or None,
-            codes=tuple(cells.get("codes", "").split()),
+            codes=tuple(cells["codes"].split()) if "codes" in cells else None,
         )
 
     def take(self, session: Session, rows: Sequence[AdRow]) -> list[Outcome]:
@@ -263,23 +264,33 @@ def _not_deleted(session: Session, column: Column[int], ids: Mapping[Any, int]) 
 
 
 def _serve(session: Session, rows: Mapping[int, AdRow], account_ids: Mapping[str, int]) -> None:
-    """Let ads be served by the codes that their rows name; deleted ones by no other."""
-    particular = {ad_id: row for ad_id, row in rows.items() if row.codes or row.deleted}
+    """Let ads be served by the codes that their rows name, deleted ones by no other.
+
+    An expired ad of whose codes nothing is said had one that is over, if none authorizes.
+    """
+    connection = session.connection()
+    particular = {id_: row for id_, row in rows.items() if row.codes or row.deleted or row.state == "expired"}
     if not particular:
         return
-    connection = session.connection()
-    chosen = select(_code.account_id, _code.fingerprint, _code.post_id, _code.id).where(
+    needs = select(_need.ad_id, _need.post_id, _need.code_id).where(_need.ad_id.in_(particular))
+    needed = connection.execute(needs).all()
+    chosen = select(_code.account_id, _code.post_id, _code.fingerprint, _code.state, _code.id).where(
         _code.account_id.in_({account_ids[row.account] for row in particular.values()}),
-        _code.fingerprint.in_({mark for row in particular.values() for mark in row.codes}),
+        _code.post_id.in_({need.post_id for need in needed}),
         _code.state != "deleted",
     )
-    codes = {(account, mark, post): id_ for account, mark, post, id_ in connection.execute(chosen)}
-    needs = select(_need.ad_id, _need.post_id, _need.code_id).where(_need.ad_id.in_(particular))
+    codes: dict[tuple[int, int], list[Any]] = {}
+    for code in connection.execute(chosen.order_by(_code.id)):
+        codes.setdefault((code.account_id, code.post_id), []).append(code)
     others = []
-    for ad_id, post_id, code_id in connection.execute(needs):
+    for ad_id, post_id, code_id in needed:
         row = particular[ad_id]
-        named = (codes.get((account_ids[row.account], mark, post_id)) for mark in row.codes)
-        wanted = next((id_ for id_ in named if id_ is not None), None if row.deleted else code_id)
+        there = codes.get((account_ids[row.account], post_id), [])
+        wanted = None if row.deleted else code_id
+        ended = row.state == "expired" and row.codes is None and code_id is None
+        for code in there:
+            if code.fingerprint in (row.codes or ()) or (ended and code.state in OVER):
+                wanted = code.id
         if wanted != code_id:
             others.append({"ad": ad_id, "post": post_id, "serving": wanted})
     if others:

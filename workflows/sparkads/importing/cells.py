@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sparkads.errors import WrongInput
 from sparkads.portfolio.noun import aware
+from sparkads.secret import masked
 
 _RELATIVE = re.compile(r"now(?:[+-]\d{1,9}[smhdw])*", re.ASCII | re.IGNORECASE)
 _STEP = re.compile(r"([+-]\d+)([smhdw])", re.ASCII | re.IGNORECASE)
@@ -84,7 +85,8 @@ def choice(name: str, cell: str, known: Collection[str], *, also: Mapping[str, s
 
 
 def shown(text: str) -> str:
-    """A cell as an error shows it: in quotes, cut short, what cannot be printed as its number."""
+    """A cell as an error shows it: in quotes, cut short, what cannot be printed as its number, codes masked."""
+    text = masked(text)
     short = text if len(text) <= 80 else f"{text[:77]}..."
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
     return f'"{safe}"'

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
@@ -168,32 +168,39 @@ class CodeRows:
     def _insert(
         self, session: Session, rows: Mapping[int, CodeRow], accounts: NamedAccounts, posts: NamedPosts
     ) -> None:
-        ids: list[int] = []
-        # A code may have been deleted and received again: until the first is deleted, both would be the same code.
-        for deleted in (True, False):
-            numbers = [number for number, row in rows.items() if deleted == (row.state == "deleted")]
-            values = [
-                {
-                    **(rows[number].values or {}),
-                    "account_id": accounts.ids[rows[number].account],
-                    "post_id": posts.ids[rows[number].item],
-                }
-                for number in numbers
-            ]
-            key = (_code.account_id, _code.fingerprint)
-            stored = inserted(session, codes.table, values, _code.id, *key)
-            made = {(account_id, mark): row_id for row_id, account_id, mark in stored}
-            number_of = {
-                made[each["account_id"], each["fingerprint"]]: number
-                for number, each in zip(numbers, values, strict=True)
+        values = [
+            {
+                **(row.values or {}),
+                "account_id": accounts.ids[row.account],
+                "post_id": posts.ids[row.item],
+                # Until it is deleted, it would stand in the way of the same code received again.
+                "fingerprint": f"{row.fingerprint} {number}" if row.state == "deleted" else row.fingerprint,
             }
-            beginnings = [Beginning(row_id, rows[n].state, rows[n].reason) for row_id, n in number_of.items()]
-            if refused := begin(session, codes, beginnings, actor=self._occasion.actor):
-                raise Refused({number_of[row_id]: problem for row_id, problem in refused.items()})
-            ids += number_of
+            for number, row in rows.items()
+        ]
+        key = (_code.account_id, _code.fingerprint)
+        stored = inserted(session, codes.table, values, _code.id, *key)
+        made = {(account_id, mark): row_id for row_id, account_id, mark in stored}
+        number_of = {
+            made[each["account_id"], each["fingerprint"]]: number
+            for number, each in zip(rows, values, strict=True)
+        }
+        actor, spark = self._occasion.actor, self._occasion.spark
+        beginnings = [Beginning(row_id, rows[n].state, rows[n].reason) for row_id, n in number_of.items()]
+        if refused := begin(session, codes, beginnings, actor=actor):
+            raise Refused({number_of[row_id]: problem for row_id, problem in refused.items()})
+        if marked := [
+            {"code_id": row_id, "mark": rows[number].fingerprint}
+            for row_id, number in number_of.items()
+            if rows[number].state == "deleted"
+        ]:
+            remarked = (
+                update(codes.table).where(_code.id == bindparam("code_id")).values(fingerprint=bindparam("mark"))
+            )
+            session.connection().execute(remarked, marked)
         creators = {(accounts.ids[row.account], posts.creators[row.item]) for row in rows.values()}
-        self._occasion.spark.accounts.identities_for(session, creators, kind=BY_CODE, actor=self._occasion.actor)
-        self._occasion.spark.codes.serve(session, _code.id.between(min(ids), max(ids)), actor=self._occasion.actor)
+        spark.accounts.identities_for(session, creators, kind=BY_CODE, actor=actor)
+        spark.codes.serve(session, _code.id.between(min(number_of), max(number_of)), actor=actor)
 
 
 _STORED = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
@@ -81,6 +81,7 @@ class _Known:
     kind: str
     original: str | None
     origin: str = PULLED
+    caption: str = ""
 
 
 class NamedPosts:
@@ -92,9 +93,13 @@ class NamedPosts:
         self.ids: dict[str, int] = {row.item_id: row.id for row in rows}
         self.creators: dict[str, str] = {row.item_id: row.creator for row in rows}
         self._known = {
-            row.item_id: _Known(row.item_id, row.creator, row.kind, row.original, row.origin) for row in rows
+            row.item_id: _Known(row.item_id, row.creator, row.kind, row.original, row.origin, row.caption)
+            for row in rows
         }
         self._new: dict[str, PostFacts] = {}
+        # Posts that nothing is known of but that others were made of them.
+        self._bare: set[str] = set()
+        self._captions: dict[str, str] = {}
 
     def creator_of(self, facts: PostFacts) -> str | None:
         """Who made the post, as it is stored or else as the row says."""
@@ -113,16 +118,24 @@ class NamedPosts:
                 raise WrongInput(f"post {known.item} is {stored_in_words}; the row says {words.format(told)}")
 
     def need(self, facts: PostFacts) -> None:
-        """Have a post that was checked made if it is not there."""
+        """Have a post that was checked made if it is not there, or given the caption that it lacks."""
         item, original = facts.item or "", facts.original
-        if item in self._known:
+        known = self._known.get(item)
+        if known is not None and item not in self._bare:
+            if facts.caption and not known.caption and item not in self._new:
+                known.caption = self._captions[item] = facts.caption
             return
         if original and original not in self._known:
             self._note(PostFacts(original, facts.original_creator))
-        self._note(facts)
+            self._bare.add(original)
+        self._note(replace(facts, creator=known.creator if known else facts.creator))
+        self._bare.discard(item)
 
     def make(self, session: Session, *, actor: str) -> None:
         """Make those that rows need, originals first."""
+        if lacking := [{"item": item, "said": caption} for item, caption in self._captions.items()]:
+            captioned = update(posts.table).where(_post.item_id == bindparam("item"))
+            session.connection().execute(captioned.values(caption=bindparam("said")), lacking)
         made: dict[str, int] = {}
         for derived in (False, True):
             values = [
@@ -171,7 +184,15 @@ class NamedPosts:
 
 _made_of = posts.table.alias("made_of")
 _STORED = (
-    select(_post.id, _post.item_id, _post.creator, _post.kind, _post.origin, _made_of.c.item_id.label("original"))
+    select(
+        _post.id,
+        _post.item_id,
+        _post.creator,
+        _post.kind,
+        _post.origin,
+        _post.caption,
+        _made_of.c.item_id.label("original"),
+    )
     .outerjoin_from(posts.table, _made_of, _made_of.c.id == _post.original_id)
     .where(_post.item_id.in_(bindparam("items", expanding=True)))
 )
@@ -184,8 +205,8 @@ def push(session: Session, wanted: Sequence[PostFacts], *, actor: str) -> list[i
     names = [column.key for column in columns]
     values = [dict(zip(names, each, strict=True)) for each in facts]
     made: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for row_id, *stored in inserted(session, posts.table, values, _post.id, *columns):
-        # Whoever has the same facts may have either.
+    for row_id, *stored in sorted(inserted(session, posts.table, values, _post.id, *columns), reverse=True):
+        # Of videos that nothing tells apart, the first comes first.
         made[tuple(stored)].append(row_id)
     ids = [made[each].pop() for each in facts]
     states = (each.visibility or "draft" for each in wanted)

@@ -124,7 +124,7 @@ class CsvSheet:
             {},
             cells,
             len(first),
-            "a quote is opened in it and not closed, or stands inside a cell; write it twice",
+            "its quotes do not match; a cell with a quote in it stands in quotes, and that quote is written twice",
         )
 
 
@@ -286,10 +286,8 @@ def _columns(headings: Sequence[str], kind: Kind, tried: str) -> list[Column | N
         if column is None and heading:
             raise WrongInput(f"{tried}: {_unknown(heading, kind)}")
         if column is not None and column.name in found:
-            also = (
-                f" (as {shown(found[column.name])} and {shown(heading)})" if heading != found[column.name] else ""
-            )
-            raise WrongInput(f"{tried}: it has the column {column.name} twice{also}")
+            both = sorted({shown(found[column.name]), shown(heading)})
+            raise WrongInput(f"{tried}: it has the column {column.name} twice, as {' and '.join(both)}")
         if column is not None:
             found[column.name] = heading
         columns.append(column)
@@ -310,7 +308,8 @@ def _unknown(heading: str, kind: Kind) -> str:
     words = {name: column.name for column in kind for name in (column.name, *column.also)}
     close = get_close_matches(heading.lower(), words, n=1)
     meant = f"did you mean {words[close[0]]}? " if close else ""
-    return f"unknown column {shown(heading)}; {meant}{kind.name} can have {', '.join(kind.names)}"
+    usual = ", ".join(column.name for column in kind if not column.told)
+    return f"unknown column {shown(heading)}; {meant}{kind.name} can have {usual}"
 
 
 def _plain(value: object) -> str:

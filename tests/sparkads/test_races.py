@@ -1,0 +1,222 @@
+"""Two at once: whoever comes first, the rules hold; real threads, each with connections of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from sparkads.errors import RuleBroken
+from sparkads.portfolio import SparkAds
+from sparkads.settings import Settings
+from statewright.errors import EventNotPossible, GuardRefused, StatewrightError
+from statewright.log import entries
+from statewright.testing import replay, states
+
+ROUNDS = pytest.mark.parametrize("attempt", range(8))
+
+Act = Callable[[SparkAds], Any]
+
+
+class Crowd:
+    """Several programs that use one file."""
+
+    def __init__(self, desk: Any, number: int) -> None:
+        settings = Settings(synchronous="NORMAL", ads_per_account=desk.spark.settings.ads_per_account)
+        self.members = [
+            SparkAds(f"sqlite:///{desk.file}", settings=settings, clock=desk.clock, create=False)
+            for _ in range(number)
+        ]
+
+    def act(self, *acts: Act) -> list[Any]:
+        """What came of these acts, begun at the same moment: a result each, or the error that refused it."""
+        barrier = Barrier(len(acts))
+
+        def run(spark: SparkAds, act: Act) -> Any:
+            with spark.reading() as session:
+                # Nobody loses the race by having to connect first.
+                session.connection()
+            barrier.wait(timeout=10)
+            try:
+                return act(spark)
+            except StatewrightError as error:
+                return error
+
+        with ThreadPoolExecutor(len(acts)) as pool:
+            return list(pool.map(run, self.members, acts))
+
+
+@pytest.fixture
+def crowd(desk) -> Iterator[Crowd]:
+    crowd = Crowd(desk, 4)
+    yield crowd
+    for spark in crowd.members:
+        spark.close()
+
+
+@pytest.fixture(autouse=True)
+def the_log_replays(desk) -> Iterator[None]:
+    """Whatever happened, the history leads to exactly the present states."""
+    yield
+    with desk.spark.reading() as session:
+        assert replay(entries(session)) == states(session, desk.spark.workflows)
+
+
+def kinds(outcomes):
+    return Counter(type(outcome) for outcome in outcomes if isinstance(outcome, Exception))
+
+
+@ROUNDS
+def test_a_code_is_deleted_or_an_ad_is_put_on_it_but_not_both(desk, crowd, attempt):
+    post, group = desk.post(), desk.group()
+    code = desk.code(post)
+    deletion, ad = crowd.act(
+        lambda spark: spark.codes.delete(code, actor="leo"),
+        lambda spark: spark.ads.create("Spring", ad_group=group, post=post, actor="ana"),
+    )
+    used = [code.id for code in desk.spark.ads.codes(ad)]
+    if isinstance(deletion, GuardRefused):
+        assert [blocker.id for blocker in deletion.blockers] == [ad.id]
+        assert (desk.state(code), ad.state, used) == ("authorized", "authorized", [code.id])
+    else:
+        assert (desk.state(code), ad.state, used) == ("deleted", "pending", [])
+
+
+@ROUNDS
+def test_a_code_is_deleted_or_its_last_ad_still_stands(desk, crowd, attempt):
+    post = desk.post()
+    code = desk.code(post)
+    ad = desk.live(post)
+    deletion, gone = crowd.act(
+        lambda spark: spark.codes.delete(code, actor="leo"), lambda spark: spark.ads.delete(ad, actor="ana")
+    )
+    assert gone.state == "deleted"
+    assert desk.state(code) == ("authorized" if isinstance(deletion, GuardRefused) else "deleted")
+
+
+@ROUNDS
+def test_a_code_that_two_delete_is_deleted_once(desk, crowd, attempt):
+    code = desk.code(desk.post())
+    outcomes = crowd.act(*[lambda spark: spark.codes.delete(code, actor="ana")] * 4)
+    assert kinds(outcomes) == {EventNotPossible: 3}
+    assert [entry.event for entry in desk.spark.codes.history(code)].count("delete") == 1
+
+
+@pytest.mark.parametrize("free", [0, 1, 2])
+def test_the_cap_is_exact_when_several_create_ads_at_once(open_desk, free):
+    desk = open_desk(ads_per_account=2)
+    post, group = desk.post(), desk.group()
+    for _ in range(2 - free):
+        desk.ad(post, group=group)
+    crowd = Crowd(desk, 4)
+    outcomes = crowd.act(
+        *[
+            lambda spark, name=f"late {number}": spark.ads.create(name, ad_group=group, post=post, actor="ana")
+            for number in range(4)
+        ]
+    )
+    for spark in crowd.members:
+        spark.close()
+    assert kinds(outcomes) == {RuleBroken: 4 - free}
+    assert len(desk.spark.ads.list()) == 2
+
+
+@ROUNDS
+def test_a_code_that_ends_and_is_extended_at_the_same_instant_goes_on(desk, crowd, attempt):
+    post = desk.post()
+    code = desk.code(post, days=7)
+    ad = desk.live(post)
+    desk.clock.set(code.expires_at)
+    tick, extended = crowd.act(
+        lambda spark: spark.tick(pause=0), lambda spark: spark.codes.extend(code, days=30, actor="mia")
+    )
+    assert (extended.expires_at - desk.now).days == 30
+    expired = tick.moved.get(("video_code", "expire"), 0)
+    assert desk.states(code, ad) == (["authorized", "authorized"] if expired else ["live", "live"])
+    assert desk.spark.tick(pause=0).moved == {}
+
+
+@ROUNDS
+def test_an_ad_is_not_submitted_past_the_revocation_of_its_code(desk, crowd, attempt):
+    post = desk.post()
+    code = desk.code(post)
+    ad = desk.ad(post)
+    revoked, submission = crowd.act(
+        lambda spark: spark.codes.revoke(code, actor="mia"), lambda spark: spark.ads.submit(ad, actor="ana")
+    )
+    assert revoked.state == "revoked"
+    assert desk.states(code, ad) == ["revoked", "expired"]
+    if isinstance(submission, EventNotPossible):
+        assert "it is expired (it still needs 1 authorized code" in str(submission)
+    else:
+        assert submission.state == "in_review"
+
+
+@ROUNDS
+def test_an_ad_gets_its_code_whichever_of_the_two_comes_first(desk, crowd, attempt):
+    post, group, secret = desk.post(), desk.group(), desk.secret()
+    pending = desk.pending_code(post)
+    ad, received, _ = crowd.act(
+        lambda spark: spark.ads.create("Spring", ad_group=group, post=post, actor="ana"),
+        lambda spark: spark.codes.receive(secret, post=post, days=7, issued_at=desk.now, actor="ana"),
+        lambda spark: spark.codes.authorize(pending, actor="tiktok"),
+    )
+    assert received.state == "pending"
+    assert desk.states(ad, pending) == ["authorized", "authorized"]
+
+
+@ROUNDS
+def test_a_call_sent_twice_with_one_key_happens_once(desk, crowd, attempt):
+    code = desk.code(desk.post())
+    extensions = crowd.act(*[lambda spark: spark.codes.extend(code, days=30, actor="mia", key="mail 17")] * 4)
+    assert kinds(extensions) == {}
+    assert {(row.expires_at - code.expires_at).days for row in extensions} == {30}
+
+    post, secret = desk.post(), desk.secret()
+    received = crowd.act(
+        *[
+            lambda spark: spark.codes.receive(
+                secret, post=post, days=30, issued_at=desk.now, actor="ana", key="mail 18"
+            )
+        ]
+        * 4
+    )
+    assert kinds(received) == {}
+    assert len({row.id for row in received}) == 1
+
+
+@ROUNDS
+def test_a_code_entered_by_several_at_once_is_entered_once(desk, crowd, attempt):
+    post, secret = desk.post(), desk.secret()
+    received = crowd.act(
+        *[lambda spark: spark.codes.receive(secret, post=post, days=30, issued_at=desk.now, actor="ana")] * 4
+    )
+    assert kinds(received) == {RuleBroken: 3}
+    assert len(desk.spark.codes.list()) == 1
+    assert len(desk.spark.accounts.identities(desk.brand)) == 1
+
+
+def test_two_daemons_on_one_file_expire_everything_once(desk, crowd):
+    posts = [desk.post() for _ in range(40)]
+    group = desk.group()
+    for post in posts:
+        desk.code(post, days=7)
+        desk.ad(post, group=group)
+    desk.clock.advance(days=7)
+    ticks = crowd.act(*[lambda spark: spark.tick(pause=0, batch=5)] * 4)
+    moved = sum((Counter(tick.moved) for tick in ticks), Counter())
+    assert moved == {("video_code", "expire"): 40, ("spark_ad", "lose_authorization"): 40}
+
+
+@ROUNDS
+def test_an_ad_group_is_deleted_or_gets_an_ad_but_not_both(desk, crowd, attempt):
+    post, group = desk.post(), desk.group()
+    deletion, ad = crowd.act(
+        lambda spark: spark.ad_groups.delete(group, actor="leo"),
+        lambda spark: spark.ads.create("Spring", ad_group=group, post=post, actor="ana"),
+    )
+    assert isinstance(deletion, GuardRefused) != isinstance(ad, RuleBroken)
