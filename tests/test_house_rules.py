@@ -61,9 +61,7 @@ def test_every_way_to_read_the_time_is_seen(code: str) -> None:
     assert [*readings_of_the_time(ast.parse(code))] != []
 
 
-@pytest.mark.parametrize(
-    "code", ["'never datetime.now()'", "clock.now()", "# CURRENT_TIMESTAMP", "time.sleep(1)"]
-)
+@pytest.mark.parametrize("code", ["'never datetime.now()'", "clock.now()", "# CURRENT_TIMESTAMP", "time.sleep(1)"])
 def test_talking_about_the_time_is_no_reading(code: str) -> None:
     assert [*readings_of_the_time(ast.parse(code))] == []
 
@@ -114,9 +112,7 @@ def readings_of_the_time(module: ast.Module) -> Iterator[str]:
             name = f"{last_name(imported.get(owner, owner))}.{node.attr}"
             if name in TIME or node.attr == "utcnow":
                 yield f"line {node.lineno}: {name}"
-        elif (
-            isinstance(node, ast.Constant) and isinstance(node.value, str) and TIME_IN_SQL.search(node.value)
-        ):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and TIME_IN_SQL.search(node.value):
             yield f"line {node.lineno}: {node.value}"
 
 

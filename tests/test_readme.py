@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_library_call_of_the_readme_runs_and_prints_what_it_says(
@@ -27,7 +27,7 @@ def test_the_library_call_of_the_readme_runs_and_prints_what_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = "".join(blocks("python"))
-    promised = re.findall(r"print\(.*\)  # (.*)", source)
+    promised = re.findall(r"^ *# > (.*)", source, flags=re.MULTILINE)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(source, "README.md", "exec"), {})  # noqa: S102 - our own text
@@ -37,7 +37,7 @@ def test_the_library_call_of_the_readme_runs_and_prints_what_it_says(
 
 def test_the_commands_of_the_readme_answer_as_it_says(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks("console")), flags=re.M)
+    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks("console")), flags=re.MULTILINE)
     assert steps
     for command, promised in steps:
         said = run(command, tmp_path)
@@ -64,4 +64,4 @@ def run(command: str, folder: Path) -> str:
 def fits(promised: str, said: str) -> bool:
     """Whether a text is as promised; `...` stands for anything, and blanks at the ends of lines do not count."""
     pattern = ".*?".join(map(re.escape, "\n".join(map(str.rstrip, promised.splitlines())).split("...")))
-    return re.fullmatch(pattern, "\n".join(map(str.rstrip, said.splitlines())), flags=re.S) is not None
+    return re.fullmatch(pattern, "\n".join(map(str.rstrip, said.splitlines())), flags=re.DOTALL) is not None

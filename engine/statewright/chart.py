@@ -272,8 +272,7 @@ _ENGINE_EVENTS = frozenset({"start", "force"})
 _TWICE_NAMED = ("error_", "done_state_", "done_invoke_")
 _INJECTED = frozenset({"event_data", "machine", "event", "model", "transition", "state", "source", "target"})
 _INSTEAD = (
-    "no code runs inside a transition: declare an assignment or a cascade on the workflow, "
-    "or subscribe to the log"
+    "no code runs inside a transition: declare an assignment or a cascade on the workflow, or subscribe to the log"
 )
 
 

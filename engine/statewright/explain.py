@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations, product
@@ -104,6 +104,36 @@ def refusal(
     )
 
 
+def refused_to_begin(
+    session: Session, workflow: Workflow, ids: Sequence[int], target: str, *, now: datetime
+) -> dict[int, tuple[Refusal, ...]]:
+    """Which guards keep new rows from beginning their lives in a state, by id; each is asked once for all rows."""
+    execute = session.connection().execute
+    parameters = bound(now, {})
+    guards = [workflow.guards[name] for name in workflow.entry.get(target, ())]
+    columns = [guard.holds.label(f"guard_{guard.name}") for guard in guards]
+    found = execute(select(workflow.table, *columns).where(workflow.id.in_(ids)), parameters).mappings().all()
+    refusals: dict[int, list[Refusal]] = {row["id"]: [] for row in found}
+    for guard in guards:
+        rows = {row["id"]: row for row in found if not row[f"guard_{guard.name}"]}
+        theirs = workflow.id.in_(rows)
+        facts: dict[int, Mapping[str, Any]] = {}
+        if rows and guard.facts:
+            told = [value.label(name) for name, value in guard.facts.items()]
+            chosen = select(workflow.id.label("blocked_row"), *told).select_from(workflow.table).where(theirs)
+            facts = {row["blocked_row"]: dict(row) for row in execute(chosen, parameters).mappings()}
+        blockers: dict[int, list[Blocker]] = {}
+        if rows and guard.blockers is not None:
+            tied = guard.blockers.add_columns(workflow.id.label("blocked_row")).where(theirs)
+            for row in execute(tied, parameters).mappings():
+                blockers.setdefault(row["blocked_row"], []).append(_blocker(guard, row))
+        for row_id, row in rows.items():
+            standing = tuple(blockers.get(row_id, ()))
+            words = {**row, **facts.get(row_id, {})}
+            refusals[row_id].append(Refusal(guard.name, _told(guard, words, standing), standing))
+    return {row_id: tuple(some) for row_id, some in refusals.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a bulk call would do: rows that would move, by target, and rows refused, by reason."""
@@ -125,6 +155,7 @@ def preview(
     Raises UnknownEvent or WrongArguments.
     """
     workflow.check_call(event, arguments or {})
+    session.flush()
     decisions = workflow.decisions
     named = (name for state in decisions.sources(event) for name in decisions.decisions[state, event].guards)
     guards = list(dict.fromkeys(named))
@@ -157,6 +188,8 @@ class _Row:
         now: datetime,
         arguments: Mapping[str, Any],
     ) -> None:
+        # What the caller has not written yet counts too.
+        session.flush()
         self.session = session
         self.workflow = workflow
         self.bound = bound(now, arguments)
@@ -236,23 +269,32 @@ class _Row:
     def _refusal(self, name: str) -> Refusal:
         guard = self.workflow.guards[name]
         blockers = tuple(self._blockers(guard))
-        return Refusal(name, guard.refusal.format_map(self._words_of(guard, blockers)), blockers)
+        return Refusal(name, _told(guard, self._words_of(guard), blockers), blockers)
 
     def _blockers(self, guard: Guard) -> Iterator[Blocker]:
         if guard.blockers is None:
             return
         chosen = guard.blockers.where(self.workflow.id == self.row["id"])
         for row in self.session.connection().execute(chosen, self.bound).mappings():
-            yield Blocker(guard.noun, row["id"], row["label"] or "", row["state"])
+            yield _blocker(guard, row)
 
-    def _words_of(self, guard: Guard, blockers: tuple[Blocker, ...]) -> dict[str, Any]:
+    def _words_of(self, guard: Guard) -> dict[str, Any]:
         words: dict[str, Any] = dict(self.row)
         if guard.facts:
             facts = [value.label(name) for name, value in guard.facts.items()]
             chosen = select(*facts).select_from(self.workflow.table).where(self.workflow.id == self.row["id"])
             words.update(self.session.connection().execute(chosen, self.bound).mappings().one())
-        known = {name: _Nothing() if value is None else value for name, value in words.items()}
-        return {**known, "blockers": _listed(guard.noun, blockers)}
+        return words
+
+
+def _blocker(guard: Guard, row: RowMapping) -> Blocker:
+    return Blocker(guard.noun, row["id"], row["label"] or "", row["state"])
+
+
+def _told(guard: Guard, words: Mapping[str, Any], blockers: tuple[Blocker, ...]) -> str:
+    """The guard's sentence about one row."""
+    known = {name: _Nothing() if value is None else value for name, value in words.items()}
+    return guard.refusal.format_map({**known, "blockers": _listed(guard.noun, blockers)})
 
 
 class _Nothing:

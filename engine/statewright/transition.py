@@ -86,7 +86,7 @@ def fire_all(
     """
     workflow.check_call(event, arguments or {})
     call = _Call(session, workflow, event, actor=actor, reason=reason, key=key, arguments=arguments)
-    return call.replay(None) or call.run(plan.for_selection(workflow, event, where))
+    return call.replay(None) or call.run(plan.for_selection(workflow, event, where, keyed=key is not None))
 
 
 def fire_due(
@@ -120,19 +120,22 @@ def start(
     actor: str,
     target: str | None = None,
     reason: str | None = None,
+    reasons: Mapping[int, str] | None = None,
     key: str | None = None,
 ) -> Moved:
     """Begin the lives of rows just inserted: those that meet a condition and were not begun before.
 
     They must have been inserted in the chart's initial state.
-    target: the state they begin in; the initial one unless given
-    A row whose entry guards say no is not begun, and is the caller's to remove; `refusal` tells why.
+    target:  the state they begin in; the initial one unless given
+    reasons: by id, for rows that have a reason of their own
+    A row whose entry guards say no is not begun, and is the caller's to remove; `refused_to_begin` tells why.
     Raises WrongArguments (no such state) or Conflict.
     """
     target = workflow.decisions.initial if target is None else target
     _check_target(workflow, START, target, None)
     call = _Call(session, workflow, START, actor=actor, reason=reason, key=key)
-    return call.replay(None) or call.run(plan.for_selection(workflow, START, where, target), target=target)
+    chosen = plan.for_selection(workflow, START, where, target, keyed=key is not None, reasons=reasons)
+    return call.replay(None) or call.run(chosen, target=target)
 
 
 def force(session: Session, workflow: Workflow, row_id: int, target: str, *, actor: str, reason: str) -> Moved:

@@ -36,6 +36,15 @@ class Desk:
         self._number = count(1)
         self.brand = spark.accounts.add("Brand", actor=self.actor)
 
+    def renewed(self, blank: Path) -> Desk:
+        """The same program with an empty portfolio, at the beginning of time."""
+        self.spark.close()
+        for file in self.file.parent.glob(f"{self.file.name}*"):
+            file.unlink()
+        shutil.copy(blank, self.file)
+        self.clock.set(BEGINNING, backwards=True)
+        return Desk(self.spark, self.clock, self.file)
+
     @property
     def now(self) -> datetime:
         return self.clock.now()
@@ -189,17 +198,29 @@ class Desk:
         return [(name, self.sql(f'SELECT * FROM "{name}"')) for (name,) in names]
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(BEGINNING)
-
-
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty portfolio, made once; copies of it are quicker than new ones."""
     file = tmp_path_factory.mktemp("blank") / "blank.db"
     SparkAds(f"sqlite:///{file}", settings=Settings()).close()
     return file
+
+
+@pytest.fixture(scope="session")
+def kept(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A portfolio that is kept from test to test, because it remembers the SQL that it has worked out."""
+    file = tmp_path_factory.mktemp("desk") / "portfolio.db"
+    shutil.copy(blank, file)
+    clock = ManualClock(BEGINNING)
+    spark = SparkAds(f"sqlite:///{file}", settings=Settings(synchronous="NORMAL"), clock=clock)
+    yield Desk(spark, clock, file)
+    spark.close()
+
+
+@pytest.fixture
+def clock(kept: Desk) -> ManualClock:
+    kept.clock.set(BEGINNING, backwards=True)
+    return kept.clock
 
 
 OpenDesk = Callable[..., Desk]
@@ -224,8 +245,8 @@ def open_desk(blank: Path, tmp_path: Path) -> Iterator[OpenDesk]:
 
 
 @pytest.fixture
-def desk(open_desk: OpenDesk, clock: ManualClock) -> Desk:
-    return open_desk(clock=clock)
+def desk(kept: Desk, blank: Path) -> Desk:
+    return kept.renewed(blank)
 
 
 @pytest.fixture

@@ -287,8 +287,9 @@ def _on(noun: str, verb: str, **facts: Any) -> Op:
 def _create(desk: Desk, n: int) -> None:
     posts, groups = desk.spark.posts.list(), desk.spark.ad_groups.list()
     place = n % len(posts)
-    # A name may be used again once its ad is deleted, by an ad of another post.
-    name, identity = f"ad {place % 2}", (None, "linked", "code")[n % 3]
+    # A name may be used again once its ad is deleted, by an ad of another post: of one, both would be the same.
+    before = len([ad for ad in desk.spark.ads.list() if ad.post_id == posts[place].id])
+    name, identity = f"ad {place % 2 + before * 2}", (None, "linked", "code")[n % 3]
     desk.ad(posts[place], group=groups[n % len(groups)], name=name, identity=identity)
 
 

@@ -629,7 +629,7 @@ def test_more_rows_in_a_chunk_need_no_more_statements(desk, tmp_path):
     needed([code(1000)])
     needed([ad(1000)])
     few, many = range(1, 4), range(100, 400)
-    assert needed([code(n) for n in few]) == needed([code(n) for n in many])
+    assert needed([code(n, reason=f"no. {n}") for n in few]) == needed([code(n, reason=f"no. {n}") for n in many])
     assert needed([ad(n) for n in few]) == needed([ad(n) for n in many])
 
 

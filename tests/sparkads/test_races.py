@@ -17,7 +17,7 @@ from statewright.errors import EventNotPossible, GuardRefused, StatewrightError
 from statewright.log import entries
 from statewright.testing import replay, states
 
-ROUNDS = pytest.mark.parametrize("attempt", range(8))
+ROUNDS = pytest.mark.parametrize("attempt", range(6))
 
 Act = Callable[[SparkAds], Any]
 

@@ -109,6 +109,16 @@ def test_deletion_of_a_duets_code_is_possible_while_only_the_original_is_adverti
     assert desk.spark.codes.delete(ours, actor="ana").state == "deleted"
 
 
+def test_deletion_is_refused_for_ads_of_this_video_and_of_no_other(desk):
+    original = desk.post("mia")
+    duet = desk.duet(original)
+    desk.code(original)
+    desk.code(duet)
+    desk.live(duet)
+    idle = desk.code(desk.post("mia"))
+    assert desk.spark.codes.delete(idle, actor="ana").state == "deleted"
+
+
 def test_deletion_is_refused_for_an_ad_that_runs_under_a_linked_account(desk):
     desk.spark.accounts.link(desk.brand, "brand", actor="ana")
     post = desk.post("brand")

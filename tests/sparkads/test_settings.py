@@ -121,7 +121,6 @@ class TestValues:
         monkeypatch.setenv("SPARKADS_LOG_FORMAT", "json")
         assert (load_settings().actor, load_settings().log_format) == ("Ana # 7", "json")
 
-
     def test_a_whole_number_of_seconds_is_a_number_of_seconds(self, here):
         (here / "sparkads.toml").write_text("heartbeat = 5")
         assert load_settings().heartbeat == 5.0

@@ -288,7 +288,8 @@ def insert_rows(session: Session, workflow: Workflow, rows: list[dict[str, Any]]
     if workflow is seats:
         defaults.update(label="")
     statement = insert(workflow.table).returning(workflow.id, sort_by_parameter_order=True)
-    return [*session.connection().execute(statement, [{**defaults, **row} for row in rows]).scalars()]
+    nothing = dict.fromkeys(name for row in rows for name in row)
+    return [*session.connection().execute(statement, [{**nothing, **defaults, **row} for row in rows]).scalars()]
 
 
 def state_of(session: Session, workflow: Workflow, row_id: int) -> str:

@@ -320,8 +320,7 @@ class TestPictures:
 
 
 NO_CODE = (
-    "no code runs inside a transition: declare an assignment or a cascade on the workflow, "
-    "or subscribe to the log"
+    "no code runs inside a transition: declare an assignment or a cascade on the workflow, or subscribe to the log"
 )
 
 
@@ -407,9 +406,7 @@ class TestRefusedStates:
         assert refusal(gate(ajar={kind: "ring"})) == f"Gate: state 'ajar' runs 'ring' on {kind}; {NO_CODE}"
 
     def test_data_of_a_final_state(self) -> None:
-        assert "state 'ajar' runs 'result' on enter" in refusal(
-            gate(ajar={"final": True, "donedata": "result"})
-        )
+        assert "state 'ajar' runs 'result' on enter" in refusal(gate(ajar={"final": True, "donedata": "result"}))
 
     @pytest.mark.parametrize(
         "name", ["states", "model", "configuration", "send", "name", "id", "add_state", "history_values"]
@@ -600,9 +597,7 @@ class TestRefusedGuards:
         many = [f"g{number}" for number in range(12)]
 
         with pytest.raises(DefinitionError) as refused:
-            tabulate(
-                gate(lambda shut, ajar: {"push": shut.to(ajar, cond=many), "pull": ajar.to(shut, cond="g0")})
-            )
+            tabulate(gate(lambda shut, ajar: {"push": shut.to(ajar, cond=many), "pull": ajar.to(shut, cond="g0")}))
 
         assert str(refused.value) == (
             "Gate: its guards make 4,100 combinations, and 4,096 is the most; "
@@ -626,9 +621,7 @@ class TestRefusedCharts:
             f"Gate: it sets {setting} to {value!r}, and the engine relies on {ours!r}; remove that line"
         )
 
-    @pytest.mark.parametrize(
-        "name", ["on_push", "after_transition", "on_enter_ajar", "lend_a_hand", "__init__"]
-    )
+    @pytest.mark.parametrize("name", ["on_push", "after_transition", "on_enter_ajar", "lend_a_hand", "__init__"])
     def test_one_that_holds_a_function(self, name: str) -> None:
         def function(self: object) -> None: ...
 
@@ -641,9 +634,7 @@ class TestRefusedCharts:
 
     @pytest.mark.parametrize("kind", [property, staticmethod, classmethod])
     def test_one_that_holds_a_function_in_disguise(self, kind: Callable[[Any], object]) -> None:
-        assert "it defines 'on_push'" in refusal(
-            gate(lambda shut, ajar: {"on_push": kind(lambda self: None)})
-        )
+        assert "it defines 'on_push'" in refusal(gate(lambda shut, ajar: {"on_push": kind(lambda self: None)}))
 
     def test_one_that_inherits_a_function(self) -> None:
         class Loud:

@@ -9,6 +9,7 @@ from statemachine import State
 from tests.statewright.halls import (
     EVERY,
     PROLONG,
+    Seat,
     add_halls,
     add_seats,
     add_ticket,
@@ -30,7 +31,7 @@ from statewright.errors import (
     UnknownRow,
     WrongArguments,
 )
-from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
+from statewright.explain import Possibility, Preview, can, preview, refusal, refused_to_begin, waiting_for
 from statewright.log import START, entries
 from statewright.store import Schema, Store, instant
 from statewright.testing import temporary_store
@@ -46,7 +47,7 @@ class PlantChart(Chart):
     tree = State()
     wood = State(final=True)
 
-    grow = seed.to(tree, cond="watered", unless="greedy")
+    grow = seed.to(tree, cond="not greedy and watered")
     cut = tree.to(wood)
 
 
@@ -156,7 +157,7 @@ def test_a_guard_that_needs_an_argument_is_not_held_against_an_event(theatre: St
         dry = possibilities(session, plants, 2)["grow"]
         assert (dry.possible, dry.because) == (False, "it is dry")
         said = refusal(session, plants, "grow", 2, now=instant(session), arguments={"by": 500})
-        assert str(said) == "cannot grow plant 2: it is dry; nobody grows more than 100"
+        assert str(said) == "cannot grow plant 2: nobody grows more than 100; it is dry"
 
 
 def test_what_a_sentence_names_may_be_missing(theatre: Store) -> None:
@@ -174,6 +175,15 @@ def test_many_blocking_rows_are_counted(theatre: Store) -> None:
     assert told.because.startswith('it still has 1,012 seats: 1 "A1" (taken), 2 "A2" (taken), ')
     assert '10 "A10" (taken) and 1,002 more of 1012' in told.because
     assert len(told.refusals[0].blockers) == 1_012
+
+
+def test_what_the_caller_has_not_written_yet_counts(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall_id,) = add_halls(session, {}, state="planned")
+        session.add(Seat(hall_id=hall_id, label="A1"))
+        assert possibilities(session, halls, hall_id)["launch"].possible
+        session.add(Seat(hall_id=hall_id, label="A2", state="taken"))
+        assert preview(session, halls, "remove", EVERY).refused == {"taken": 1}
 
 
 def test_a_row_that_is_not_there_cannot_do_anything(theatre: Store) -> None:
@@ -225,6 +235,20 @@ def test_a_life_that_may_not_begin_is_told_every_reason(theatre: Store) -> None:
         assert isinstance(why, GuardRefused)
         assert str(why) == f"cannot start ticket {new}: it has no price; not all its seats are taken"
         assert [each.guard for each in why.refusals] == ["priced", "seated"]
+
+
+def test_many_lives_that_may_not_begin_are_told_the_same_reasons(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall_id,) = add_halls(session, {})
+        (free,) = add_seats(session, hall_id, "A1")
+        new = insert_rows(session, tickets, [{"price": price} for price in (None, 5, 0)])
+        session.connection().exec_driver_sql(f"INSERT INTO ticket_seat VALUES ({new[0]}, {free})")
+        now = instant(session)
+        told = refused_to_begin(session, tickets, new, "paid", now=now)
+        for row_id in new:
+            why = refusal(session, tickets, START, row_id, now=now, arguments={}, target="paid")
+            assert told[row_id] == (why.refusals if isinstance(why, GuardRefused) else ())
+        assert [len(told[row_id]) for row_id in new] == [2, 0, 1]
 
 
 def test_a_life_that_has_begun_does_not_begin_again(theatre: Store) -> None:

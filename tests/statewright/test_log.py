@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
-from tests.statewright.halls import EVERY, PROLONG, add_halls, add_seats, halls, seats
+from tests.statewright.halls import EVERY, PROLONG, SCHEMA, add_halls, add_seats, halls, seats
 
-from statewright.log import START, causes, entries, forget, history
+from statewright.log import START, append, causes, entries, forget, history
 from statewright.store import Store
 from statewright.tables import retention, transition
-from statewright.testing import BEGINNING, ManualClock
+from statewright.testing import BEGINNING, ManualClock, temporary_store
 from statewright.transition import fire, fire_all
 
 APPEND_ONLY = "the transition log is append-only"
@@ -72,6 +73,27 @@ def test_an_entry_is_plain_data_for_programs(told: Store) -> None:
     assert json.loads(json.dumps(close)) == close
     assert (close["at"], close["due_at"]) == ("2026-04-01T01:00:00+00:00", "2026-02-10T00:00:00+00:00")
     assert (prolong["due_at"], prolong["payload"]["since"]) == (None, "2026-01-01T00:00:00+00:00")
+
+
+# Brought from elsewhere
+
+
+def test_moves_made_elsewhere_are_added_as_they_were(told: Store) -> None:
+    with told.reading() as session:
+        moves = entries(session)
+    with temporary_store(SCHEMA) as other, other.transaction() as session:
+        add_halls(session, {}, {}, {})
+        places: dict[int, int] = {}
+        append(session, moves[:3], causes=places)
+        append(session, moves[3:], causes=places)
+        added = entries(session, transition.c.id > 3)
+        assert [replace(entry, id=0, cause=0) for entry in added] == [
+            replace(move, id=0, cause=0) for move in moves
+        ]
+        assert [entry.id for entry in added] == [places[move.id] for move in moves] == [4, 5, 6, 7, 8]
+        (released,) = (entry for entry in added if entry.event == "release")
+        assert causes(session, [released])[released.cause or 0].event == "close"
+        assert session.connection().execute(select(halls.id)).all() == [(1,), (2,), (3,)]
 
 
 # Kept

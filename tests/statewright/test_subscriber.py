@@ -210,7 +210,7 @@ def test_what_a_handler_wrote_before_it_failed_is_taken_back(store: Store) -> No
 
 def test_one_that_is_told_outside_holds_no_writer_up(store: Store) -> None:
     begin(store, 1)
-    heard = []
+    heard: list[int] = []
 
     def slow(batch: Sequence[Entry], _session: Session) -> None:
         begin(store, 1)  # somebody else writes while the handler is at work

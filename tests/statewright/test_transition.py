@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
+from statemachine import State
 from tests.statewright.halls import (
     EVERY,
     PROLONG,
@@ -27,6 +29,7 @@ from tests.statewright.halls import (
     tickets,
 )
 
+from statewright.chart import Chart
 from statewright.errors import (
     Conflict,
     EventNotPossible,
@@ -38,10 +41,11 @@ from statewright.errors import (
     WrongArguments,
 )
 from statewright.log import FORCE, START, Entry, entries, history
-from statewright.store import Store
+from statewright.store import Schema, Store
 from statewright.tables import transition
-from statewright.testing import BEGINNING, ManualClock, replay, states
+from statewright.testing import BEGINNING, ManualClock, replay, states, temporary_store
 from statewright.transition import Moved, fire, fire_all, fire_due, force, start
+from statewright.workflow import Assign, Cascade, Guard, Link, Workflow, Workflows
 
 
 def said_by(kind: type[StatewrightError], call: Any) -> str:
@@ -104,6 +108,16 @@ def test_an_assigned_value_sees_the_row_as_it_was_before(theatre: Store) -> None
         # The event's own value wins over the one for entering `running`, which would have been NULL.
         assert row is not None
         assert (row.close_at, row.opened_at) == (days(30), BEGINNING)
+
+
+def test_a_move_from_a_state_to_itself_enters_it_again(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        row = session.get(Hall, hall)
+        assert row is not None
+        row.opened_at = None
+        fire(session, halls, "remind", hall, actor="ana")
+        assert row.opened_at == BEGINNING
 
 
 def test_a_column_called_like_a_parameter_is_left_alone(theatre: Store) -> None:
@@ -347,6 +361,26 @@ def test_a_guard_over_the_table_of_the_link_asks_about_its_own_row(theatre: Stor
         assert (state_of(session, tickets, losing), state_of(session, tickets, keeping)) == ("void", "paid")
 
 
+def test_cascades_follow_in_the_order_of_their_declaration(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        house, wing = add_halls(session, {}, {"house_id": 1})
+        for hall in (house, wing):
+            add_seats(session, hall, "A1", state="taken")
+        moved = fire(session, halls, "close", house, actor="ana")
+        assert [(e.workflow, e.row_id) for e in entries(session, transition.c.batch == moved.batch)] == [
+            *[("hall", house), ("seat", 1), ("hall", wing), ("seat", 2)],
+        ]
+
+
+def test_a_cascade_for_leaving_looks_at_each_row(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (free,), (taken,) = (add_seats(session, hall, "x", state=state) for state in ("free", "taken"))
+        waiting, sold = add_ticket(session, free), add_ticket(session, taken)
+        assert fire_all(session, seats, "smash", EVERY, actor="ana").cascaded == {("ticket", "lose_seat"): 1}
+        assert (state_of(session, tickets, waiting), state_of(session, tickets, sold)) == ("draft", "void")
+
+
 def test_a_cascade_for_leaving_does_not_follow_an_arrow_from_elsewhere(theatre: Store) -> None:
     with theatre.transaction() as session:
         (hall,) = add_halls(session, {})
@@ -354,6 +388,116 @@ def test_a_cascade_for_leaving_does_not_follow_an_arrow_from_elsewhere(theatre: 
         drafted = add_ticket(session, seat, price=5)
         assert fire(session, seats, "hold", seat, actor="ana").cascaded == {}
         assert state_of(session, tickets, drafted) == "draft"
+
+
+# An event that leads to several states
+
+
+class CoinChart(Chart):
+    up = State(initial=True)
+    heads = State(final=True)
+    tails = State(final=True)
+
+    toss = up.to(heads, cond="lucky") | up.to(tails)
+
+
+class CupChart(Chart):
+    empty = State(initial=True)
+    full = State(final=True)
+
+    fill = empty.to(full)
+
+
+class PlateChart(Chart):
+    clean = State(initial=True)
+    laid = State(final=True)
+
+    lay = clean.to(laid)
+
+
+table = MetaData()
+coin, cup, plate = (
+    Table(
+        name,
+        table,
+        Column("id", Integer, primary_key=True),
+        Column("state", Text, nullable=False),
+        Column("lucky", Boolean),
+        Column("prize", Integer),
+        Column("coin_id", Integer),
+    )
+    for name in ("coin", "cup", "plate")
+)
+coins = Workflow(
+    coin,
+    CoinChart,
+    guards=[Guard("lucky", coin.c.lucky, "it is not lucky")],
+    arguments={"toss": {"by": str}},
+    assigns=[
+        Assign(coin.c.prize, 100, entering={"heads"}),
+        Assign(coin.c.prize, None, entering={"tails"}),
+    ],
+    cascades=[
+        Cascade("cup", "fill", along=Link(cup.c.coin_id, cup.c.id), entering={"heads"}),
+        Cascade("plate", "lay", along=Link(plate.c.coin_id, plate.c.id), entering={"heads"}),
+    ],
+)
+cups = Workflow(
+    cup,
+    CupChart,
+    # The one for the event wins, whichever is declared first.
+    assigns=[Assign(cup.c.prize, 1, entering={"full"}), Assign(cup.c.prize, 2, on={"fill"})],
+)
+plates = Workflow(plate, PlateChart)
+TABLE = Workflows(coins, cups, plates)
+
+
+@pytest.fixture
+def tossed() -> Iterator[Session]:
+    """A lucky coin and another, tossed at once; beside the lucky one the second cup and the first plate."""
+    with temporary_store(Schema("table", 1, table)) as store, store.transaction() as session:
+        for workflow in TABLE.values():
+            new = {"state": workflow.decisions.initial, "prize": 5}
+            beside = (2, 1) if workflow is cups else (1, 2)
+            rows = [{**new, "lucky": coin_id == 1, "coin_id": coin_id} for coin_id in beside]
+            session.connection().execute(insert(workflow.table), rows)
+            start(session, workflow, EVERY, actor="ana")
+        fire_all(session, coins, "toss", EVERY, actor="ana", arguments={"by": "bob"})
+        yield session
+
+
+def column(session: Session, table: Table, name: str) -> list[Any]:
+    return [*session.connection().execute(select(table.c[name]).order_by(table.c.id)).scalars()]
+
+
+def test_an_event_leads_each_row_to_its_own_state(tossed: Session) -> None:
+    assert column(tossed, coin, "state") == ["heads", "tails"]
+    assert replay(entries(tossed)) == states(tossed, TABLE)
+
+
+def test_an_assignment_for_entering_looks_at_each_row(tossed: Session) -> None:
+    assert column(tossed, coin, "prize") == [100, None]
+
+
+def test_an_assignment_for_an_event_is_stronger_than_one_for_a_state(tossed: Session) -> None:
+    assert column(tossed, cup, "prize") == [5, 2]
+
+
+def test_a_cascade_for_entering_looks_at_each_row(tossed: Session) -> None:
+    assert column(tossed, cup, "state") == ["empty", "full"]
+
+
+def test_neighbours_of_the_same_id_are_not_taken_for_one_another(tossed: Session) -> None:
+    assert column(tossed, plate, "state") == ["laid", "clean"]
+
+
+def test_the_arguments_are_the_causes_alone(tossed: Session) -> None:
+    assert {e.event: e.payload for e in entries(tossed)} == {
+        START: {},
+        "toss": {"by": "bob"},
+        "fill": {},
+        "lay": {},
+    }
 
 
 # Conflicts
@@ -546,6 +690,13 @@ def test_a_life_begins_in_a_state_of_the_chart(theatre: Store) -> None:
             assert said_by(WrongArguments, call) == (
                 f"cannot start hall: expected one of the states planned, running, closed, gone, got '{state}'"
             )
+
+
+def test_a_beginning_may_have_a_reason_of_its_own(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        session.connection().execute(insert(Hall), [{"state": "planned"}] * 3)
+        start(session, halls, EVERY, actor="ana", reason="as the others", reasons={2: "a gift"})
+        assert [entry.reason for entry in entries(session)] == ["as the others", "a gift", "as the others"]
 
 
 def test_a_beginning_may_have_a_key(theatre: Store) -> None:

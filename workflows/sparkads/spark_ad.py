@@ -207,7 +207,7 @@ ads = Workflow(
         Guard(
             "held",
             not_(exists(select(_need.ad_id).select_from(_needed).where(_need.ad_id == _ad.id, _unserved))),
-            "it is said to be {state}, but still needs {blockers}",
+            "it still needs {blockers}",
             blockers=_needs(_unserved),
             noun="authorized code",
         ),

@@ -60,14 +60,13 @@ def _verdict(error: Exception) -> tuple[int, str]:
     if not isinstance(error, errors.StatewrightError):
         first = next(iter(str(error).splitlines()), "")
         return TROUBLE, f"unexpected: {type(error).__name__}: {first}; please report"
+    code = REFUSED
     if isinstance(error, errors.StoreError | errors.DefinitionError):
-        return TROUBLE, error.sentence
-    if getattr(error, "rejected", 0):
-        # A strict import: the file was read, but not every row of it can be taken.
-        return REFUSED, error.sentence
-    if isinstance(error, WrongInput | errors.WrongArguments | errors.UnknownEvent):
-        return WRONG_USE, error.sentence
-    return REFUSED, error.sentence
+        code = TROUBLE
+    elif isinstance(error, WrongInput | errors.WrongArguments | errors.UnknownEvent):
+        # A strict import names the rows that it rejected: the file itself is in order.
+        code = REFUSED if getattr(error, "rejected", 0) else WRONG_USE
+    return code, error.sentence
 
 
 def _usage(error: Any) -> str:

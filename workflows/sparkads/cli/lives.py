@@ -108,7 +108,7 @@ def _can(desk: Desk, noun: Noun[Any], which: str) -> None:
 def _why(verdict: Any, state: str) -> str:
     if verdict.possible:
         target = show.state(verdict.target)
-        return "stays as it is" if target == state else f"becomes {target}"
+        return f"stays {target}" if target == state else f"becomes {target}"
     return verdict.because if verdict.refusals else f"not from {state}"
 
 

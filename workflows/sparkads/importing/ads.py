@@ -14,7 +14,7 @@ from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
 from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted, inserted
 from sparkads.importing.cells import choice
-from sparkads.importing.groups import GroupFacts, NamedGroups, group_facts
+from sparkads.importing.groups import COLUMNS, GroupFacts, NamedGroups, group_facts
 from sparkads.importing.identities import Key, NamedIdentities
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts, push
 from sparkads.portfolio.accounts import handle_of
@@ -45,6 +45,8 @@ _IDENTITIES = {
     **dict.fromkeys(("video_code", "authorized_post", "post"), BY_CODE),
     "bc": BUSINESS_CENTER,
 }
+REMEMBERED = 1_000
+"""Ad groups of which it is remembered what rows say, so that it need not be read again for each ad."""
 _STATES = {"active": "live", "running": "live", "approved": "live", "review": "in_review"}
 
 
@@ -93,6 +95,7 @@ class AdRows:
 
     def __init__(self, occasion: Occasion) -> None:
         self._occasion = occasion
+        self._groups: dict[tuple[str, ...], GroupFacts] = {}
 
     def read(self, cells: Mapping[str, str]) -> AdRow:
         """What a row says. Raises WrongInput."""
@@ -102,7 +105,7 @@ class AdRows:
         return AdRow(
             account=account,
             account_state=account_state(cells.get("account_state", "")),
-            group=group_facts(account, cells, now=self._occasion.now),
+            group=self._group(account, cells),
             name=text("a name for the ad", cells.get("name", "")),
             post=post_facts(cells),
             identity=choice("the identity", identity, IDENTITY_KINDS, also=_IDENTITIES) if identity else None,
@@ -132,6 +135,16 @@ class AdRows:
         if new:
             chunk.make(session, new, actor=self._occasion.actor)
         return outcomes
+
+    def _group(self, account: str, cells: Mapping[str, str]) -> GroupFacts:
+        """What a row says of its ad group: mostly what the row before it said."""
+        said = (account, *(cells.get(column, "") for column in COLUMNS))
+        found = self._groups.get(said)
+        if found is None:
+            if len(self._groups) == REMEMBERED:
+                self._groups.clear()
+            found = self._groups[said] = group_facts(account, cells, now=self._occasion.now)
+        return found
 
 
 class _Chunk:

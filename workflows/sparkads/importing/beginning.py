@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Table, exists, insert, select
 from sqlmodel import Session
 
-from statewright.errors import GuardRefused
-from statewright.explain import refusal
+from statewright.explain import refused_to_begin
 from statewright.log import START
 from statewright.store import instant
 from statewright.tables import transition
@@ -88,13 +87,15 @@ def came_deleted(workflow: Workflow) -> ColumnElement[bool]:
 
 
 def begin(session: Session, workflow: Workflow, beginnings: Iterable[Beginning], *, actor: str) -> dict[int, str]:
-    """Begin the lives of these rows, a step for each state and reason; why not, for those that rules forbid."""
-    alike: dict[tuple[str, str | None], list[int]] = {}
+    """Begin the lives of these rows, a step for each state; why not, for those that rules forbid."""
+    alike: dict[str, list[Beginning]] = {}
     for each in beginnings:
-        alike.setdefault((each.state, each.reason), []).append(each.row_id)
+        alike.setdefault(each.state, []).append(each)
     refused: dict[int, str] = {}
-    for (state, reason), ids in alike.items():
-        begun = start(session, workflow, workflow.id.in_(ids), actor=actor, target=state, reason=reason)
+    for state, some in alike.items():
+        ids = [each.row_id for each in some]
+        reasons = {each.row_id: each.reason for each in some if each.reason is not None}
+        begun = start(session, workflow, workflow.id.in_(ids), actor=actor, target=state, reasons=reasons)
         if begun.rows < len(ids):
             refused.update(_refused(session, workflow, ids, state))
     return refused
@@ -103,11 +104,10 @@ def begin(session: Session, workflow: Workflow, beginnings: Iterable[Beginning],
 def _refused(session: Session, workflow: Workflow, ids: Sequence[int], state: str) -> dict[int, str]:
     lives = select(transition.c.row_id).where(transition.c.workflow == workflow.name, transition.c.row_id.in_(ids))
     begun = set(session.connection().execute(lives).scalars())
-    now = instant(session)
-    problems = {}
-    for row_id in ids:
-        if row_id not in begun:
-            why = refusal(session, workflow, START, row_id, now=now, arguments={}, target=state)
-            told = [each.sentence for each in why.refusals] if isinstance(why, GuardRefused) else [why.sentence]
-            problems[row_id] = f"it cannot be {state.replace('_', ' ')}: {'; '.join(told)}"
-    return problems
+    why = refused_to_begin(
+        session, workflow, [id_ for id_ in ids if id_ not in begun], state, now=instant(session)
+    )
+    return {
+        row_id: f"it cannot be {state.replace('_', ' ')}: {'; '.join(each.sentence for each in refusals)}"
+        for row_id, refusals in why.items()
+    }

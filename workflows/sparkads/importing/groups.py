@@ -77,6 +77,13 @@ def group_facts(account: str, cells: Mapping[str, str], *, now: datetime) -> Gro
     )
 
 
+COLUMNS = (
+    *("campaign", "campaign_state", "objective", "campaign_budget"),
+    *("ad_group", "ad_group_state", "location", "ad_group_budget", "starts_at", "ends_at"),
+)
+"""What `group_facts` reads."""
+
+
 @dataclass(slots=True)
 class _Known:
     """A campaign or ad group as it is stored, or is going to be; `missing` is what rows know better."""

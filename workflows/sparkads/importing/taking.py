@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ class _Course:
                     # On disk before the rows beside them are committed: nothing is lost between the two.
                     rejects.flush()
                 self._tell()
+                # SQLite serves writers in no order: without a pause, the others would wait for the last chunk.
+                time.sleep(spark.settings.pause)
         finally:
             rejects.close()
         return self._told(rejects.path if rejects.written else None)
