@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
@@ -252,7 +252,9 @@ class _Call:
                     for each in reversed(cascades)
                 ]
         if moved:
-            self.connection.execute(_MOVED_AFTER_ALL, {**self.shared, "step_before": first})
+            by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
+            mended = _DONE_OR_CHANGED if by_itself else _MOVED
+            self.connection.execute(mended, {**self.shared, "step_before": first})
         return moved or 0
 
     @contextmanager
@@ -291,10 +293,19 @@ class _Call:
 
 
 _LAST = select(func.max(transition.c.id))
-_MOVED = select(transition.c.workflow, transition.c.row_id).where(
-    transition.c.id > plan.BEFORE, transition.c.batch == plan.BATCH
+_STEP = transition.c.id > plan.BEFORE, transition.c.batch == plan.BATCH
+_ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
+_ROWS = select(transition.c.workflow, transition.c.row_id).where(*_STEP)
+_MOVED = delete(set_aside).where(_ROW.in_(_ROWS))
+# A reminder, which leaves a row where it is, does not mend the expiry that the database refused.
+_DONE_OR_CHANGED = delete(set_aside).where(
+    or_(
+        _ROW.in_(_ROWS.where(transition.c.source != transition.c.target)),
+        tuple_(set_aside.c.workflow, set_aside.c.row_id, set_aside.c.event).in_(
+            _ROWS.add_columns(transition.c.event)
+        ),
+    )
 )
-_MOVED_AFTER_ALL = delete(set_aside).where(tuple_(set_aside.c.workflow, set_aside.c.row_id).in_(_MOVED))
 _AT_ONCE = 10_000
 
 

@@ -336,7 +336,7 @@ OPS: list[Op] = [
 ]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(life=st.lists(st.tuples(st.integers(0, len(OPS) - 1), st.integers(0, 50)), min_size=5, max_size=60))
 def test_whatever_its_life_a_portfolio_moves_house_with_its_history(life, blank, tmp_path):
     clock = ManualClock(BEGINNING)

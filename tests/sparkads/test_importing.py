@@ -337,6 +337,10 @@ class TestAccounts:
         desk.spark.accounts.close(desk.brand, actor="ana")
         assert problems(code(account="Brand")) == {2: 'account "Brand" is closed; name another'}
 
+    def test_a_closed_account_has_deleted_ads_only(self, problems, empty):
+        gone = ad(account="Old", account_state="closed", state="pending")
+        assert problems(gone, empty) == {2: 'account "Old" is closed; name another'}
+
     def test_an_account_that_was_closed_elsewhere_comes_closed(self, take, empty):
         rows = [
             code(account="Old", account_state="closed"),

@@ -10,6 +10,8 @@ import stat
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sparkads.errors import WrongInput
 from sparkads.importing import Imported, import_file
@@ -222,6 +224,42 @@ class TestRows:
     def test_a_quote_inside_an_unquoted_cell_is_only_a_quote(self, take, desk):
         take(f'{HEAD}{FIRST}5" screen\n')
         assert captions(desk) == ['5" screen']
+
+
+PIECES = [
+    HEAD,
+    FIRST,
+    SECOND,
+    *"\",;\t\n\r{}[]'=",
+    "\r\n",
+    '""',
+    "\0",
+    "\udcff",
+    "née",
+    "\u2028",
+    "now-1d",
+    "…",
+    "line",
+]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(begins=st.sampled_from(["", HEAD, "\ufeff" + HEAD]), pieces=st.lists(st.sampled_from(PIECES), max_size=40))
+def test_whatever_a_file_holds_is_taken_rejected_or_refused(desk, tmp_path, begins, pieces):
+    content = (begins + "".join(pieces)).encode(errors="surrogateescape")
+    rejects = tmp_path / "rejects"
+    rejects.unlink(missing_ok=True)
+    done = None
+    try:
+        done = import_file(desk.spark, io.BytesIO(content), actor="ana", rejects=rejects)
+    except WrongInput as error:
+        sentence = error.sentence
+    if done is None:
+        assert sentence.startswith('cannot import "standard input": ')
+    elif done.rejected:
+        assert rejects.read_bytes().startswith((b"line,problem", b"line;problem", b"line\tproblem", b'{"line": '))
+    else:
+        assert not rejects.exists()
 
 
 class TestRejects:

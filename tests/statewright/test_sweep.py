@@ -246,6 +246,15 @@ def test_a_bad_row_is_tried_again_ever_more_rarely(theatre: Store, clock: Manual
     assert waits[-1] == timedelta(days=1)
 
 
+def test_a_bad_row_that_is_only_reminded_stays_set_aside(theatre: Store, clock: ManualClock, haunted: int) -> None:
+    with theatre.transaction() as session:
+        due = update(halls.table).where(halls.id == haunted).values(remind_at=clock.now())
+        session.connection().execute(due)
+    assert swept(theatre).moved == {("hall", "remind"): 1}
+    with theatre.reading() as session:
+        assert len(aside(session)) == 1
+
+
 def test_a_bad_row_that_was_mended_moves_and_is_forgotten(
     theatre: Store, clock: ManualClock, haunted: int
 ) -> None:

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import SecretStr
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
@@ -49,7 +49,7 @@ def export(
     what: str,
     out: TextIO,
     *,
-    form: Literal["csv", "jsonl"] | str = "csv",
+    form: str = "csv",
     reveal: bool = False,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> int:

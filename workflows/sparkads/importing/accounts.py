@@ -52,9 +52,9 @@ class NamedAccounts:
         self.ids: dict[str, int] = {row.name: row.id for row in rows}
         self._states: dict[str, str] = {row.name: row.state for row in rows}
 
-    def check(self, name: str, state: str) -> None:
-        """Raises RuleBroken for an account that is closed, unless the row knows."""
-        if self._states.get(name, state) != state and state == "open":
+    def check(self, name: str, state: str, *, may_be_closed: bool) -> None:
+        """Raises RuleBroken for an account that is closed, or of which the row says so."""
+        if self._states.get(name, state) == "closed" and not may_be_closed:
             raise RuleBroken(f'account "{name}" is closed; name another')
 
     def need(self, name: str, state: str) -> None:

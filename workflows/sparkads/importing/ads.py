@@ -176,7 +176,7 @@ class _Chunk:
 
     def expect(self, row: AdRow) -> Key | None:
         """Note what a new ad needs; the identity that it appears under. Raises WrongInput or RuleBroken."""
-        self._accounts.check(row.account, row.account_state if row.deleted else "open")
+        self._accounts.check(row.account, row.account_state, may_be_closed=row.deleted)
         self._groups.check(row.group, deleted=row.deleted)
         if row.post.item is not None:
             self._posts.check(row.post)

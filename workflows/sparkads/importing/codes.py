@@ -144,7 +144,7 @@ class CodeRows:
             raise WrongInput(f"code {row.hint} is known {meant[-1].name}, but {_differences(meant[-1], row)}")
         if row.values is None:
             raise WrongInput(_MASKED)
-        accounts.check(row.account, row.account_state)
+        accounts.check(row.account, row.account_state, may_be_closed=row.account_state == "closed")
         posts.check(row.post)
         accounts.need(row.account, row.account_state)
         posts.need(row.post)
