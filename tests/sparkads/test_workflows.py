@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 from sqlalchemy import select
+from tests.statewright.oracle import the_library_says
 
 from sparkads.workflows import WORKFLOWS
 from statewright.sweep import deadlines
@@ -26,6 +28,18 @@ def test_a_guard_judges_the_row_in_question_however_deep_it_looks(workflow, guar
         sources = re.findall(r"\bFROM (.*?)(?: \n|$)", statement)
         assert sources[0] == workflow.table.name
         assert not any(re.search(rf"\b{workflow.table.name}\b", source) for source in sources[1:]), statement
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_the_table_of_every_chart_says_what_the_library_says(workflow):
+    table = workflow.decisions
+    for state, event in product(table.states, table.events):
+        decision = table.decisions.get((state, event))
+        named = decision.guards if decision else ()
+        for values in product((True, False), repeat=len(named)):
+            # The guards that this event does not name are there too, and must not matter.
+            facts = {**dict.fromkeys(table.guards, False), **dict(zip(named, values, strict=True))}
+            assert table.decide(state, event, facts) == the_library_says(workflow.chart, state, event, facts)
 
 
 def test_codes_end_before_schedules_do_and_nobody_is_reminded_of_what_is_over():

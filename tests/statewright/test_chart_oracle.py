@@ -6,14 +6,13 @@ import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statemachine import State
-from statemachine.exceptions import TransitionNotAllowed
+from tests.statewright.oracle import the_library_says
 
 from statewright.chart import Chart, tabulate
 
@@ -183,26 +182,3 @@ def every_case(
         states, events, itertools.product((True, False), repeat=len(guards))
     ):
         yield state, event, dict(zip(guards, values, strict=True))
-
-
-def the_library_says(chart: type[Chart], state: str, event: str, facts: Mapping[str, bool]) -> str | None:
-    """A machine of its own for one question, with a method for every guard, as its manual shows."""
-    row = SimpleNamespace(state=state)
-    machine = chart(row, listeners=[with_methods(facts)])
-    try:
-        machine.send(event)
-    except TransitionNotAllowed:
-        assert row.state == state
-        return None
-    moved_to: str = row.state
-    return moved_to
-
-
-def with_methods(facts: Mapping[str, bool]) -> object:
-    def answering(answer: bool) -> Callable[[object], bool]:
-        def guard(self: object) -> bool:
-            return answer
-
-        return guard
-
-    return type("Facts", (), {name: answering(answer) for name, answer in facts.items()})()
