@@ -33,6 +33,7 @@ from statewright.logs import JsonLines
 from statewright.store import Schema, Store
 from statewright.subscriber import Subscriber
 from statewright.tables import heartbeat, transition
+from statewright.testing import ManualClock
 from statewright.transition import start
 from statewright.workflow import Cascade, Deadline, Link, Workflow, Workflows
 
@@ -80,14 +81,6 @@ seats = Workflow(seat, SeatChart)
 workflows = Workflows(halls, seats)
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        return self.at
-
-
 class FrozenClock:
     """Reads the machine's time, which freezegun sets."""
 
@@ -106,8 +99,8 @@ def opened(path: Path, *, clock: Clock | None = None, busy_timeout: float = 5.0)
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock(NOON)
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path, clock: HandClock) -> Iterator[Store]:
+def store(path: Path, clock: ManualClock) -> Iterator[Store]:
     store = opened(path, clock=clock, busy_timeout=0.05)
     yield store
     store.close()
@@ -305,38 +298,38 @@ def test_a_tick_that_moved_rows_leaves_a_sign_of_life(store: Store) -> None:
     assert beat(store) == ("east", NOON, 3)
 
 
-def test_an_idle_tick_leaves_a_sign_of_life_every_ten_seconds_only(store: Store, clock: HandClock) -> None:
+def test_an_idle_tick_leaves_a_sign_of_life_every_ten_seconds_only(store: Store, clock: ManualClock) -> None:
     seen = []
     for _ in range(25):
         tick(store, workflows, name="east")
         sign = beat(store)
         assert sign is not None
         seen.append(int((sign[1] - NOON).total_seconds()))
-        clock.at += timedelta(seconds=1)
+        clock.advance(seconds=1)
 
     assert seen == [0] * 10 + [10] * 10 + [20] * 5
 
 
-def test_an_idle_tick_keeps_what_the_last_busy_one_moved(store: Store, clock: HandClock) -> None:
+def test_an_idle_tick_keeps_what_the_last_busy_one_moved(store: Store, clock: ManualClock) -> None:
     begin(store, {1: NOON})
     tick(store, workflows, name="east")
-    clock.at += timedelta(minutes=1)
+    clock.advance(minutes=1)
 
     tick(store, workflows, name="east")
 
-    assert beat(store) == ("east", clock.at, 3)
+    assert beat(store) == ("east", clock.now(), 3)
 
 
-def test_a_clock_that_was_set_back_silences_no_daemon(store: Store, clock: HandClock) -> None:
+def test_a_clock_that_was_set_back_silences_no_daemon(store: Store, clock: ManualClock) -> None:
     tick(store, workflows, name="east")
-    clock.at -= timedelta(days=1)
+    clock.set(clock.now() - timedelta(days=1), backwards=True)
 
     tick(store, workflows, name="east")
 
-    assert beat(store) == ("east", clock.at, 0)
+    assert beat(store) == ("east", clock.now(), 0)
 
 
-def test_an_idle_tick_waits_for_no_writer(store: Store, clock: HandClock) -> None:
+def test_an_idle_tick_waits_for_no_writer(store: Store, clock: ManualClock) -> None:
     begin(store, {1: NOON + timedelta(days=1)})
     subscriber = Subscriber("lines", lambda batch, session: None)
     tick(store, workflows, subscribers=[subscriber])
@@ -417,12 +410,12 @@ def test_a_daemon_notices_at_a_heartbeat_what_another_process_armed(store: Store
         assert reports.next(busy).moved == {("hall", "close"): 1, ("seat", "clear"): 2}
 
 
-def test_a_daemon_that_is_woken_looks_again_at_once(store: Store, clock: HandClock) -> None:
+def test_a_daemon_that_is_woken_looks_again_at_once(store: Store, clock: ManualClock) -> None:
     begin(store, {1: NOON + timedelta(days=30)})
 
     with running(store, heartbeat=10 * LONG) as (daemon, reports):
         assert reports.next().idle
-        clock.at += timedelta(days=30)
+        clock.advance(days=30)
         daemon.wake()
         assert reports.next().moved == {("hall", "close"): 1, ("seat", "clear"): 2}
 
@@ -472,7 +465,7 @@ def test_deadlines_are_kept_across_months_of_frozen_time(path: Path) -> None:
 
 
 def test_trouble_is_told_once_and_so_is_its_end(
-    store: Store, clock: HandClock, caplog: pytest.LogCaptureFixture
+    store: Store, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     begin(store, {1: NOON})
     caplog.set_level(logging.INFO, logger="statewright")
@@ -481,7 +474,7 @@ def test_trouble_is_told_once_and_so_is_its_end(
         reports.next(busy)
         with store.transaction() as session:
             session.connection()  # locks
-            clock.at += timedelta(minutes=1)
+            clock.advance(minutes=1)
             until(lambda: "tick failed" in caplog.text)
             while not reports.queue.empty():
                 reports.next()

@@ -19,6 +19,7 @@ from statewright.log import Entry
 from statewright.status import Beat, SetAside, Status, Subscription, Timetable, Undelivered, status
 from statewright.store import Schema, Store
 from statewright.subscriber import Subscriber
+from statewright.testing import ManualClock
 from statewright.transition import start
 from statewright.workflow import Deadline, Workflow, Workflows
 
@@ -45,21 +46,13 @@ videos = Workflow(video, VideoChart, deadlines=[Deadline("expire", at=video.c.en
 workflows = Workflows(videos)
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        return self.at
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON)
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: HandClock) -> Iterator[Store]:
+def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
     opened = Store(f"sqlite:///{tmp_path}/log.db", schema=Schema("videos", 1, metadata), clock=clock)
     yield opened
     opened.close()
@@ -89,16 +82,16 @@ def test_where_no_daemon_ever_ran_there_is_no_last_tick(store: Store) -> None:
     assert now.deadlines == (Timetable("video", "expire", 0, None, timedelta(), None),)
 
 
-def test_each_daemon_says_when_it_last_ticked_and_what_it_moved(store: Store, clock: HandClock) -> None:
+def test_each_daemon_says_when_it_last_ticked_and_what_it_moved(store: Store, clock: ManualClock) -> None:
     begin(store, {1: NOON, 2: NOON})
     tick(store, workflows, name="east")
-    clock.at += timedelta(minutes=1)
+    clock.advance(minutes=1)
     tick(store, workflows, name="west")
 
     now = told(store)
 
-    assert now.daemons == (Beat("west", clock.at, 0), Beat("east", NOON, 2))
-    assert now.last_tick == clock.at
+    assert now.daemons == (Beat("west", clock.now(), 0), Beat("east", NOON, 2))
+    assert now.last_tick == clock.now()
 
 
 def test_what_is_overdue_says_since_when(store: Store) -> None:
@@ -122,10 +115,10 @@ def test_what_is_overdue_says_since_when(store: Store) -> None:
     assert now.late == timedelta(hours=2)
 
 
-def test_a_row_that_the_database_refuses_is_shown_and_not_called_overdue(store: Store, clock: HandClock) -> None:
+def test_a_row_that_the_database_refuses_is_shown_and_not_called_overdue(store: Store, clock: ManualClock) -> None:
     begin(store, {12: NOON, 13: NOON, 14: NOON})
     tick(store, workflows)
-    clock.at += timedelta(seconds=30)
+    clock.advance(seconds=30)
 
     now = told(store)
 

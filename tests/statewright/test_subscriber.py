@@ -22,6 +22,7 @@ from statewright.log import Entry
 from statewright.store import Schema, Store
 from statewright.subscriber import Delivered, Subscriber, counted, deliver, lines
 from statewright.tables import subscription, transition, undelivered
+from statewright.testing import ManualClock
 from statewright.transition import fire, fire_all, fire_due, force, start
 from statewright.workflow import Assign, Deadline, Workflow, Workflows
 
@@ -61,21 +62,13 @@ videos = Workflow(
 Workflows(videos)
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.at = MONDAY
-
-    def now(self) -> datetime:
-        return self.at
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(MONDAY)
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: HandClock) -> Iterator[Store]:
+def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
     opened = Store(
         f"sqlite:///{tmp_path}/log.db",
         schema=Schema("videos", 1, metadata),
@@ -223,13 +216,13 @@ def test_one_that_is_told_outside_holds_no_writer_up(store: Store) -> None:
     assert heard == [1, 2]
 
 
-def test_one_that_fails_outside_is_told_again(store: Store, clock: HandClock) -> None:
+def test_one_that_fails_outside_is_told_again(store: Store, clock: ManualClock) -> None:
     begin(store, 2)
     recorder = Recorder(2)
     subscriber = Subscriber("outside", recorder, outside=True)
     assert deliver(store, subscriber).failed == "ValueError: no route to webhook"
     recorder.culprits.clear()
-    clock.at += timedelta(seconds=1)
+    clock.advance(seconds=1)
     assert deliver(store, subscriber).delivered == 2
     assert recorder.ids == [1, 2]
 
@@ -264,7 +257,7 @@ def test_a_constraint_that_is_checked_at_the_end_is_the_handlers_failure(store: 
 
 
 def test_a_failed_delivery_is_tried_again_after_a_second_then_two_then_four(
-    store: Store, clock: HandClock
+    store: Store, clock: ManualClock
 ) -> None:
     begin(store, 1)
     recorder = Recorder(1)
@@ -273,30 +266,30 @@ def test_a_failed_delivery_is_tried_again_after_a_second_then_two_then_four(
     for _ in range(8):
         deliver(store, subscriber)
         tries.append(len(recorder.tried))
-        clock.at += timedelta(seconds=1)
+        clock.advance(seconds=1)
 
     # After 0, 1, 3 and 7 seconds.
     assert tries == [1, 2, 2, 3, 3, 3, 3, 4]
 
 
-def test_no_delivery_waits_longer_than_an_hour(store: Store, clock: HandClock) -> None:
+def test_no_delivery_waits_longer_than_an_hour(store: Store, clock: ManualClock) -> None:
     begin(store, 1)
     subscriber = Subscriber("webhook", Recorder(1), attempts=100)
     for _ in range(20):
         deliver(store, subscriber)
-        clock.at += timedelta(hours=1)
+        clock.advance(hours=1)
 
     _, attempts, retry_at, _ = place(store)
     assert attempts == 20
-    assert retry_at == clock.at
+    assert retry_at == clock.now()
 
 
-def test_after_a_failed_batch_the_culprit_is_found_one_by_one(store: Store, clock: HandClock) -> None:
+def test_after_a_failed_batch_the_culprit_is_found_one_by_one(store: Store, clock: ManualClock) -> None:
     begin(store, 6)
     recorder = Recorder(3)
     subscriber = Subscriber("webhook", recorder)
     deliver(store, subscriber)
-    clock.at += timedelta(seconds=1)
+    clock.advance(seconds=1)
 
     assert deliver(store, subscriber) == Delivered(delivered=2, failed="ValueError: no route to webhook")
 
@@ -304,12 +297,12 @@ def test_after_a_failed_batch_the_culprit_is_found_one_by_one(store: Store, cloc
     assert place(store)[:2] == (2, 1)
 
 
-def test_a_delivery_that_works_again_goes_back_to_batches(store: Store, clock: HandClock) -> None:
+def test_a_delivery_that_works_again_goes_back_to_batches(store: Store, clock: ManualClock) -> None:
     begin(store, 6)
     recorder = Recorder(3)
     subscriber = Subscriber("webhook", recorder, batch=3)
     deliver(store, subscriber)
-    clock.at += timedelta(seconds=1)
+    clock.advance(seconds=1)
     recorder.culprits.clear()
 
     assert deliver(store, subscriber) == Delivered(delivered=6)
@@ -319,7 +312,7 @@ def test_a_delivery_that_works_again_goes_back_to_batches(store: Store, clock: H
 
 
 def test_a_log_row_that_fails_again_and_again_is_set_aside_and_the_stream_goes_on(
-    store: Store, clock: HandClock
+    store: Store, clock: ManualClock
 ) -> None:
     begin(store, 5)
     recorder = Recorder(3)
@@ -327,7 +320,7 @@ def test_a_log_row_that_fails_again_and_again_is_set_aside_and_the_stream_goes_o
     done = []
     for _ in range(4):
         done.append(deliver(store, subscriber))
-        clock.at += timedelta(minutes=1)
+        clock.advance(minutes=1)
 
     assert [each.set_aside for each in done] == [0, 0, 0, 1]
     assert recorder.ids == [1, 2, 4, 5]
@@ -344,17 +337,17 @@ def test_a_whole_batch_is_never_set_aside(store: Store) -> None:
     assert rows_of(store, undelivered) == 0
 
 
-def test_a_log_row_set_aside_before_may_be_tried_and_set_aside_again(store: Store, clock: HandClock) -> None:
+def test_a_log_row_set_aside_before_may_be_tried_and_set_aside_again(store: Store, clock: ManualClock) -> None:
     begin(store, 1)
     subscriber = Subscriber("webhook", Recorder(1), attempts=1)
     deliver(store, subscriber)
-    clock.at += timedelta(days=1)
+    clock.advance(days=1)
     with store.transaction() as session:
         session.connection().execute(update(subscription).values(position=0))
 
     assert deliver(store, subscriber).set_aside == 1
     with store.reading() as session:
-        assert session.connection().execute(select(undelivered.c.at)).scalar_one() == clock.at
+        assert session.connection().execute(select(undelivered.c.at)).scalar_one() == clock.now()
 
 
 def test_trouble_with_the_database_is_not_the_subscribers_fault(store: Store) -> None:
@@ -438,11 +431,11 @@ def test_a_wrong_subscriber_is_refused_when_it_is_made(make: Callable[[], Subscr
         make()
 
 
-def test_the_log_is_told_as_lines(store: Store, clock: HandClock) -> None:
+def test_the_log_is_told_as_lines(store: Store, clock: ManualClock) -> None:
     begin(store, 1, ends_at=MONDAY - timedelta(seconds=2))
     with store.transaction() as session:
         fire_due(session, videos, videos.deadlines[0], actor="daemon", limit=10)
-        clock.at += timedelta(seconds=90)
+        clock.advance(seconds=90)
         fire(session, videos, "renew", 1, actor="ana", reason="asked  @mia\nby\x1b[31m mail")
         force(session, videos, 1, "gone", actor="ben", reason="wrong video")
     stream = io.StringIO()
