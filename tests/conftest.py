@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests.postgres import NoServer, any_server
 
 # A deadline would measure the machine; what hypothesis chooses for CI stays.
 settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
+
+
+REQUIRED = os.environ.get("SPARKADS_TEST_POSTGRES") == "required"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server; without one, tests that need it are skipped, or fail if required."""
+    try:
+        with any_server() as url:
+            yield url
+    except NoServer as why:
+        (pytest.fail if REQUIRED else pytest.skip)(f"no PostgreSQL: {why}")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("engine", "workflows") for path in (ROOT / folder).rglob("*.py"))
 CLOCK = ROOT / "engine/statewright/clock.py"
-DATABASES = {ROOT / "engine/statewright/dialects.py", ROOT / "engine/statewright/store.py"}
+DATABASES = {*(ROOT / "engine/statewright/dialects").glob("*.py"), ROOT / "engine/statewright/store.py"}
 
 each_module = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 

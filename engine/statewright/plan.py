@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     FromClause,
@@ -26,6 +27,8 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Decision
 from statewright.log import FORCE, START
@@ -38,16 +41,24 @@ BATCH = bindparam("step_batch", type_=BigInteger())
 BEFORE = bindparam("step_before", type_=BigInteger())
 REACH = bindparam("reach_after", type_=BigInteger()), bindparam("reach_upto", type_=BigInteger())
 ROW = bindparam("row", type_=BigInteger())
+LOCKED = bindparam("locked", type_=ARRAY(BigInteger))
 LIMIT = bindparam("limit", type_=BigInteger())
 _TEXTS = {name: bindparam(name, type_=Text()) for name in ("actor", "reason", "key", "payload")}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The statements of one event: `log` writes what will move, `apply` moves just that."""
+    """The statements of one event: `log` writes what will move, `apply` moves just that.
+
+    lock:   locks the rows first and tells their ids; where several write at once, a statement that waited for a
+            row sees that row anew, but its neighbours as they were before it waited
+    locked: `log` among the rows whose ids are bound to `locked`; None where it would choose just those anyway
+    """
 
     log: Insert
     apply: Update
+    lock: Select[Any] | None = None
+    locked: Insert | None = None
 
 
 def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
@@ -70,10 +81,16 @@ def for_selection(
     """
     # To number a million rows would cost a third of the time that it takes to move them.
     first = case((func.row_number().over(order_by=workflow.id) == 1, _TEXTS["key"])) if keyed else null()
-    chosen = _candidates(workflow, event, workflow.alone(where), target)
+    alone = workflow.alone(where)
     own = {row_id: literal(reason, Text()) for row_id, reason in (reasons or {}).items()}
     reason = case(own, value=workflow.id, else_=_TEXTS["reason"]) if own else None
-    return Plan(_log(workflow, event, chosen, target, key=first, reason=reason), _apply(workflow, event, target))
+    # Rows cannot be numbered and locked in one statement.
+    chosen = _candidates(workflow, event, alone, target, locked=not keyed)
+    log = _log(workflow, event, chosen, target, key=first, reason=reason)
+    known = _candidates(workflow, event, _among_locked(workflow), target, locked=False)
+    among = _log(workflow, event, known, target, key=first, reason=reason)
+    lock = _lock(workflow, alone) if keyed or looks_beyond(workflow, event) else None
+    return Plan(log, _apply(workflow, event, target), lock, among)
 
 
 def for_deadline(workflow: Workflow, deadline: Deadline, *, skipping: bool, among: bool = False) -> Plan:
@@ -84,10 +101,17 @@ def for_deadline(workflow: Workflow, deadline: Deadline, *, skipping: bool, amon
     """
 
     def build() -> Plan:
+        event = deadline.event
         chosen = due(workflow, deadline, skipping=skipping)
         if among:
             chosen = chosen.where(workflow.id.in_(bindparam("among", expanding=True)))
-        return Plan(_log(workflow, deadline.event, chosen, None), _apply(workflow, deadline.event, None))
+        chosen = chosen.with_for_update(of=workflow.table, key_share=True, skip_locked=True)
+        locked = lock = None
+        if looks_beyond(workflow, event):
+            lock = chosen.add_columns(workflow.id)
+            known = _candidates(workflow, event, _among_locked(workflow), None, locked=False)
+            locked = _log(workflow, event, known, None)
+        return Plan(_log(workflow, event, chosen, None), _apply(workflow, event, None), lock, locked)
 
     return _kept(workflow, ("deadline", deadline.event, skipping, among), build)
 
@@ -97,14 +121,15 @@ def due(workflow: Workflow, deadline: Deadline, *, skipping: bool) -> Select[Any
     where = deadline.at <= NOW
     if skipping:
         where = and_(where, ~set_aside_for_now(workflow, deadline.event))
-    chosen = _candidates(workflow, deadline.event, where, None)
+    chosen = _candidates(workflow, deadline.event, where, None, locked=False)
     return chosen.order_by(deadline.at, workflow.id).limit(LIMIT)
 
 
-def for_cascade(workflow: Workflow, cascade: Cascade) -> Plan:
+def for_cascade(workflow: Workflow, cascade: Cascade, *, waiting: bool) -> Plan:
     """Move the neighbours reached from the log rows of the step just made.
 
     Their ids run from just after `reach_after` up to `reach_upto`.
+    waiting: for neighbours that somebody else has locked; otherwise the statement fails at once
     """
 
     neighbour = workflow.neighbour(cascade)
@@ -125,11 +150,29 @@ def for_cascade(workflow: Workflow, cascade: Cascade) -> Plan:
             reached_from = reached_from.where(transition.c.source.in_(cascade.leaving))
         reached = reached_from.subquery("reached")
         source: FromClause = reached.join(neighbour.table, neighbour.id == reached.c.id)
-        chosen = _candidates(neighbour, cascade.event, None, None).select_from(source)
+        chosen = _candidates(neighbour, cascade.event, None, None, locked=False).select_from(source)
         log = _log(neighbour, cascade.event, chosen, None, cause=reached.c.cause, reason=null(), key=null())
-        return Plan(log, _apply(neighbour, cascade.event, None))
+        lock = select(neighbour.id).select_from(source).where(neighbour.state.in_(sources)).order_by(neighbour.id)
+        lock = lock.with_for_update(of=neighbour.table, key_share=True, nowait=not waiting)
+        return Plan(log, _apply(neighbour, cascade.event, None), lock)
 
-    return _kept(workflow, ("cascade", cascade, neighbour), build)
+    sources = neighbour.decisions.sources(cascade.event)
+    return _kept(workflow, ("cascade", cascade, neighbour, waiting), build)
+
+
+def looks_beyond(workflow: Workflow, event: str) -> bool:
+    """Whether a guard or an assignment of this event reads more than the row itself."""
+    decisions = workflow.decisions
+    if event == START:
+        guards = {name for names in workflow.entry.values() for name in names}
+    else:
+        known = decisions.decisions
+        guards = {name for (_, its), decision in known.items() if its == event for name in decision.guards}
+    expressions = [workflow.guards[name].holds for name in guards]
+    expressions += [assign.value for assign in workflow.assigns if hasattr(assign.value, "get_children")]
+    return any(
+        isinstance(element, SelectBase) for expression in expressions for element in visitors.iterate(expression)
+    )
 
 
 def set_aside_for_now(workflow: Workflow, event: str) -> ColumnElement[bool]:
@@ -179,14 +222,31 @@ def _tree(workflow: Workflow, decision: Decision) -> ColumnElement[Any]:
 
 def _plan(workflow: Workflow, event: str, where: ColumnElement[bool], target: str | None) -> Plan:
     chosen = _candidates(workflow, event, where, target)
-    return Plan(_log(workflow, event, chosen, target), _apply(workflow, event, target))
+    lock = _lock(workflow, where) if looks_beyond(workflow, event) else None
+    return Plan(_log(workflow, event, chosen, target), _apply(workflow, event, target), lock)
+
+
+def _lock(workflow: Workflow, where: ColumnElement[bool]) -> Select[Any]:
+    chosen = select(workflow.id).where(where).order_by(workflow.id)
+    return chosen.with_for_update(of=workflow.table, key_share=True)
+
+
+def _among_locked(workflow: Workflow) -> ColumnElement[bool]:
+    return workflow.id == func.any(LOCKED)
 
 
 def _candidates(
-    workflow: Workflow, event: str, where: ColumnElement[bool] | None, target: str | None
+    workflow: Workflow,
+    event: str,
+    where: ColumnElement[bool] | None,
+    target: str | None,
+    *,
+    locked: bool = True,
 ) -> Select[Any]:
     """The rows of a selection that the chart lets move; its columns are filled in by `_log`."""
     chosen = select().select_from(workflow.table)
+    if locked:
+        chosen = chosen.with_for_update(of=workflow.table, key_share=True)
     if where is not None:
         chosen = chosen.where(where)
     if event in (START, FORCE):

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
 from statewright import dialects
-from statewright.clock import Clock, SystemClock
+from statewright.clock import Clock
+from statewright.dialects.postgresql import DatabaseClock
 from statewright.errors import DefinitionError, SchemaVersionError, StoreError
 from statewright.tables import SCHEMA_VERSION, metadata, schema_version, transition
 
@@ -33,7 +34,7 @@ class Schema:
 class Store:
     """A database that holds the engine's log and an application's tables.
 
-    url:          such as `sqlite:///portfolio.db`
+    url:          such as `sqlite:///portfolio.db` or `postgresql://user@host/portfolio`
     schema:       the application's tables; made together with the engine's when the database is new
     create:       False refuses a database that does not exist yet
     synchronous:  "FULL" (a commit survives a power cut) or "NORMAL" (the last ones may be lost)
@@ -57,11 +58,16 @@ class Store:
         if schema.name == OURS:
             raise DefinitionError("schema", f"the name {OURS} is the engine's; choose another")
         self.schema = schema
-        self.clock: Clock = clock or SystemClock()
-        engine = dialects.open_engine(url, create=create, synchronous=synchronous, busy_timeout=busy_timeout)
-        self.name = engine.url.database or url
-        self._reading = engine.execution_options(clock=self.clock)
-        self._writing = self._reading.execution_options(writing=True)
+        self._database, parsed = dialects.named_by(url)
+        engine = self._database.open_engine(
+            parsed, create=create, synchronous=synchronous, busy_timeout=busy_timeout
+        )
+        self.url = url
+        self.name = self._database.name_of(parsed)
+        self.clock: Clock = clock or self._database.clock(engine)
+        self._engine = engine.execution_options(clock=self.clock)
+        self._reading = self._engine.execution_options(**self._database.READING)
+        self._writing = self._engine.execution_options(writing=True)
         try:
             self._prepare(create=create, busy_timeout=busy_timeout)
         except BaseException:
@@ -89,13 +95,13 @@ class Store:
 
     def close(self) -> None:
         """Give every connection back to the operating system."""
-        self._reading.dispose()
+        self._engine.dispose()
 
     def drift(self) -> list[str]:
         """Where the database differs from what the code expects, a sentence each; empty when it does not."""
         with self.reading() as session:
-            found = dialects.schema_of(session.connection())
-        expected = dialects.expected_schema([metadata, self.schema.tables])
+            found = self._database.schema_of(session.connection())
+        expected = self._database.expected_schema(self._engine, [metadata, self.schema.tables])
         return [
             f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
             for name, words in expected.items()
@@ -118,9 +124,10 @@ class Store:
                     raise StoreError(
                         f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
                     )
-                with self._reading.execution_options(preparing=True).connect() as connection:
-                    dialects.prepare_file(connection, patience=busy_timeout)
+                with self._engine.execution_options(preparing=True).connect() as connection:
+                    self._database.prepare(connection, patience=busy_timeout)
                 with self._writing.begin() as connection:
+                    self._database.take_turns(connection)
                     self._create(connection)
             with self._reading.connect() as connection:
                 self._check_version(connection)
@@ -163,7 +170,7 @@ class Store:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise dialects.trouble(error, self.name) from error
+            raise self._database.trouble(error, self.name) from error
 
 
 def instant(session: Session) -> datetime:
@@ -171,7 +178,7 @@ def instant(session: Session) -> datetime:
     clock: Clock | None = _options(session).get("clock")
     if clock is None:
         raise StoreError("expected a session that a Store opened, got one of another engine")
-    return clock.now()
+    return clock.now_on(session.connection()) if isinstance(clock, DatabaseClock) else clock.now()
 
 
 def expect_to_write(session: Session) -> None:

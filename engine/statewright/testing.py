@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import NullPool, create_engine, make_url, select
 from sqlmodel import Session
 
 from statewright.clock import Clock
@@ -48,15 +49,38 @@ class ManualClock:
 
 
 @contextmanager
-def temporary_store(schema: Schema, *, clock: Clock | None = None) -> Iterator[Store]:
-    """A store in a real file of its own, which is removed at the end; a `ManualClock` unless one is given."""
-    with TemporaryDirectory(prefix="statewright-") as folder:
-        url = f"sqlite:///{Path(folder, 'test.db')}"
+def temporary_store(schema: Schema, *, clock: Clock | None = None, server: str | None = None) -> Iterator[Store]:
+    """A store in a real file of its own, which is removed at the end; a `ManualClock` unless one is given.
+
+    server: the URL of a PostgreSQL server; the store is then a database of its own there
+    """
+    with _a_file() if server is None else temporary_database(server) as url:
         store = Store(url, schema=schema, clock=clock or ManualClock(), synchronous="NORMAL")
         try:
             yield store
         finally:
             store.close()
+
+
+@contextmanager
+def temporary_database(server: str) -> Iterator[str]:
+    """The URL of a new database on a PostgreSQL server, which is removed at the end, whoever still uses it."""
+    url = make_url(server)
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def _a_file() -> Iterator[str]:
+    with TemporaryDirectory(prefix="statewright-") as folder:
+        yield f"sqlite:///{Path(folder, 'test.db')}"
 
 
 class Recorder(Subscriber):

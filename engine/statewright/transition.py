@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlmodel import Session
 
 from statewright import dialects, plan
@@ -105,9 +105,11 @@ def fire_due(
     now:      the instant to go by; the store's clock unless given
     skipping: leave out the rows that are set aside for now
     among:    only rows with these ids
+    Rows that somebody else has locked are left for later. Raises StoreError `busy` where a neighbour that has to
+    move with them is locked.
     """
     workflow.check_call(deadline.event, {})
-    call = _Call(session, workflow, deadline.event, actor=actor, now=now)
+    call = _Call(session, workflow, deadline.event, actor=actor, now=now, waiting=False)
     chosen = plan.for_deadline(workflow, deadline, skipping=skipping, among=among is not None)
     return call.run(chosen, limit=limit, among=among)
 
@@ -173,6 +175,7 @@ class _Call:
         key: str | None = None,
         arguments: Mapping[str, Any] | None = None,
         now: datetime | None = None,
+        waiting: bool = True,
     ) -> None:
         self.tried = f"cannot {event.replace('_', ' ')} {workflow.noun}"
         self.facts: dict[str, Any] = {"workflow": workflow.name, "event": event, "row_id": None}
@@ -181,6 +184,8 @@ class _Call:
         expect_to_write(session)
         self.session = session
         self.connection = session.connection()
+        self.locking = dialects.of(self.connection).LOCKS_ROWS
+        self.waiting = waiting
         self.workflow = workflow
         self.event = event
         self.key = key
@@ -223,7 +228,7 @@ class _Call:
         try:
             with self._whole_or_not_at_all():
                 rows = self._move(steps, target, parameters)
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             self._conflict(parameters.get("row"), f"the database refused: {dialects.violated(error)}")
         if rows:
             self._refresh()
@@ -236,7 +241,7 @@ class _Call:
         ahead = [(self.workflow, self.event, target, steps, parameters)]
         while ahead:
             workflow, event, target, steps, parameters = ahead.pop()
-            rows = self.connection.execute(steps.log, {**self.shared, **self.texts, **parameters}).rowcount
+            rows = self._log(steps, {**self.shared, **self.texts, **parameters})
             if moved is None:
                 moved = rows
             elif rows:
@@ -248,7 +253,13 @@ class _Call:
             if cascades or ahead:
                 reach = {"reach_after": last, "reach_upto": (last := self._last())}
                 ahead += [
-                    (workflow.neighbour(each), each.event, None, plan.for_cascade(workflow, each), reach)
+                    (
+                        workflow.neighbour(each),
+                        each.event,
+                        None,
+                        plan.for_cascade(workflow, each, waiting=self.waiting),
+                        reach,
+                    )
                     for each in reversed(cascades)
                 ]
         if moved:
@@ -256,6 +267,17 @@ class _Call:
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
             self.connection.execute(mended, {**self.shared, "step_before": first})
         return moved or 0
+
+    def _log(self, steps: Plan, parameters: dict[str, Any]) -> int:
+        """Write the log rows, and where several write at once, lock the rows that will follow them."""
+        log = steps.log
+        if self.locking and steps.lock is not None:
+            ids = self.connection.execute(steps.lock, parameters).scalars().all()
+            if not ids:
+                return 0
+            if steps.locked is not None:
+                log, parameters = steps.locked, {**parameters, "locked": ids}
+        return self.connection.execute(log, parameters, execution_options={"preserve_rowcount": True}).rowcount
 
     @contextmanager
     def _whole_or_not_at_all(self) -> Iterator[None]:

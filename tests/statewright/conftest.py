@@ -16,7 +16,15 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def theatre(clock: ManualClock, request: pytest.FixtureRequest) -> Iterator[Store]:
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with temporary_store(SCHEMA, clock=clock, server=server) as store:
+        yield store
+
+
 @pytest.fixture
-def theatre(clock: ManualClock) -> Iterator[Store]:
+def theatre_in_a_file(clock: ManualClock) -> Iterator[Store]:
+    """For what only SQLite does."""
     with temporary_store(SCHEMA, clock=clock) as store:
         yield store

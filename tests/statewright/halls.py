@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -69,7 +70,7 @@ class Hall(Row, table=True):
     close_at: datetime | None = Field(default=None, sa_type=Instant)
     remind_at: datetime | None = Field(default=None, sa_type=Instant)
     opened_at: datetime | None = Field(default=None, sa_type=Instant)
-    capacity: int = 400
+    capacity: int = Field(default=400, sa_type=BigInteger)
     gratis: bool = False
     note: str | None = None
     # Called like parameters of the engine's own statements, which must not be mistaken for them.

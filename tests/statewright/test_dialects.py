@@ -24,8 +24,8 @@ from statewright.dialects import (
     days_after,
     days_between,
     earliest,
-    expected_schema,
     latest,
+    sqlite,
 )
 
 ENGINE = create_engine("sqlite://")
@@ -175,4 +175,4 @@ def test_making_tables_again_does_no_harm() -> None:
 
 
 def test_the_expected_schema_is_what_a_new_database_has() -> None:
-    assert list(expected_schema([forbidding().metadata])) == ["door", "door_is_never_narrowed"]
+    assert list(sqlite.expected_schema(ENGINE, [forbidding().metadata])) == ["door", "door_is_never_narrowed"]

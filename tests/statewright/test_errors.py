@@ -44,7 +44,7 @@ def raised(theatre: Store) -> Iterator[Raised]:
         calls: dict[type[StatewrightError], Callable[[], object]] = {
             DefinitionError: lambda: tabulate(int),  # type: ignore[arg-type]
             StoreError: lambda: Store("nonsense", schema=SCHEMA),
-            SchemaVersionError: lambda: Store(f"sqlite:///{theatre.name}", schema=NEWER),
+            SchemaVersionError: lambda: Store(theatre.url, schema=NEWER),
             UnknownRow: lambda: fire(session, halls, "close", 99, actor="ana"),
             UnknownEvent: lambda: fire(session, halls, "open", hall, actor="ana"),
             EventNotPossible: lambda: fire(session, halls, "launch", hall, actor="ana"),

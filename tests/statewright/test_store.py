@@ -131,8 +131,14 @@ def test_a_damaged_database_is_called_that(kept: Path) -> None:
             "expected three slashes and a path, and nothing after it, as in sqlite:///file.db",
         ),
         ("sqlite:///theatre.db?mode=ro", "expected three slashes and a path, and nothing after it"),
-        ("sqlite+aiosqlite:///theatre.db", 'expected a URL that begins with "sqlite:///", got "sqlite+aiosqlite"'),
-        ("oracle://ana:secret@db/theatre", 'expected a URL that begins with "sqlite:///", got "oracle"'),
+        (
+            "sqlite+aiosqlite:///theatre.db",
+            'expected a URL that begins with "sqlite:///" or "postgresql://", got "sqlite+aiosqlite"',
+        ),
+        (
+            "oracle://ana:secret@db/theatre",
+            'expected a URL that begins with "sqlite:///" or "postgresql://", got "oracle"',
+        ),
     ],
 )
 def test_a_url_that_names_no_file_is_refused(url: str, said: str) -> None:
@@ -367,7 +373,7 @@ def test_a_rows_value_is_in_no_error(theatre: Store) -> None:
 
     with pytest.raises(IntegrityError) as why:
         insert_twice()
-    assert "UNIQUE constraint failed: hall.id" in str(why.value)
+    assert "unique constraint" in str(why.value).lower()
     assert "s3cret" not in str(why.value)
 
 
@@ -378,13 +384,15 @@ def test_trouble_in_the_middle_is_one_sentence(theatre: Store) -> None:
 
     with pytest.raises(StoreError) as why:
         misspell()
-    assert str(why.value) == f'the database "{theatre.name}" reported: no such table: hal'
+    said = str(why.value)
+    assert said.startswith(f'the database "{theatre.name}" reported: ')
+    assert said.endswith(("no such table: hal", 'relation "hal" does not exist'))
 
 
-def test_bad_json_is_no_damage(theatre: Store) -> None:
-    with pytest.raises(StoreError) as why, theatre.reading() as session:
+def test_bad_json_is_no_damage(theatre_in_a_file: Store) -> None:
+    with pytest.raises(StoreError) as why, theatre_in_a_file.reading() as session:
         session.connection().execute(text("SELECT json('{')"))
-    assert str(why.value) == f'the database "{theatre.name}" reported: malformed JSON'
+    assert str(why.value) == f'the database "{theatre_in_a_file.name}" reported: malformed JSON'
 
 
 def test_the_time_is_the_stores(theatre: Store, clock: ManualClock) -> None:
@@ -404,7 +412,7 @@ def test_a_session_of_another_engine_has_no_clock(kept: Path) -> None:
 def test_foreign_keys_are_kept(theatre: Store) -> None:
     with theatre.transaction() as session:
         hall_id, _ = add_halls(session, {}, {})
-        with pytest.raises(IntegrityError, match="FOREIGN KEY constraint failed"), session.begin_nested():
+        with pytest.raises(IntegrityError, match=r"(?i)foreign key constraint"), session.begin_nested():
             session.connection().execute(update(halls.table).where(halls.id == hall_id).values(house_id=99))
 
 

@@ -555,7 +555,7 @@ def test_an_error_in_the_middle_undoes_the_step_too(theatre: Store, monkeypatch:
     with theatre.transaction() as session:
         (hall,) = add_halls(session, {})
         before = log(session)
-        monkeypatch.setattr("statewright.plan.for_cascade", lambda *_: 1 / 0)
+        monkeypatch.setattr("statewright.plan.for_cascade", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             fire(session, halls, "close", hall, actor="ana")
         assert (log(session), state_of(session, halls, hall)) == (before, "running")
@@ -571,8 +571,9 @@ def test_a_date_that_no_calendar_has_is_refused_before_it_is_kept(theatre: Store
                     session, halls, "prolong", hall, actor="ana", arguments={**PROLONG, "days": far}
                 ),
             )
-            assert "the database refused: CHECK constraint failed: ck_hall_" in said
-            assert said.endswith("_in_calendar")
+            # Where a calendar ends sooner, the database itself says so.
+            assert "the database refused: " in said
+            assert said.endswith(("_in_calendar", "out of range"))
 
 
 # Keys

@@ -1,0 +1,107 @@
+"""Where databases differ: how each is opened, and what each says its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import URL, Connection, Engine, MetaData, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from statewright.clock import Clock
+from statewright.dialects import forbid as rules
+from statewright.dialects import postgresql, sqlite
+from statewright.dialects.forbid import Forbid
+from statewright.dialects.types import (
+    DAY,
+    EPOCH,
+    FIRST_INSTANT,
+    LAST_INSTANT,
+    MICROSECOND,
+    Identifier,
+    Instant,
+    date_of,
+)
+from statewright.dialects.words import day_number, days_after, days_between, earliest, latest
+from statewright.errors import StoreError
+
+__all__ = [
+    "DAY",
+    "EPOCH",
+    "FIRST_INSTANT",
+    "LAST_INSTANT",
+    "MICROSECOND",
+    "Database",
+    "Forbid",
+    "Identifier",
+    "Instant",
+    "date_of",
+    "day_number",
+    "days_after",
+    "days_between",
+    "earliest",
+    "latest",
+    "named_by",
+    "of",
+    "violated",
+]
+
+
+class Database(Protocol):
+    """What each database's module knows."""
+
+    NAME: str
+    DRIVERS: tuple[str, ...]
+    LOCKS_ROWS: bool
+    READING: dict[str, Any]
+
+    def name_of(self, url: URL, /) -> str: ...
+
+    def open_engine(self, parsed: URL, /, *, create: bool, synchronous: str, busy_timeout: float) -> Engine: ...
+
+    def clock(self, engine: Engine, /) -> Clock: ...
+
+    def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
+
+    def take_turns(self, connection: Connection, /) -> None: ...
+
+    def trouble(self, error: DBAPIError, name: str, /) -> StoreError: ...
+
+    def violated(self, error: DBAPIError, /) -> str: ...
+
+    def schema_of(self, connection: Connection, /) -> dict[str, str]: ...
+
+    def expected_schema(self, engine: Engine, metadatas: Sequence[MetaData], /) -> dict[str, str]: ...
+
+
+_SQLITE: Database = sqlite
+_POSTGRESQL: Database = postgresql
+_ALL = (_SQLITE, _POSTGRESQL)
+rules.WORDS.update({sqlite.NAME: sqlite.forbid, postgresql.NAME: postgresql.forbid})
+
+
+def of(bind: Connection | Engine) -> Database:
+    """The module that knows the database of this connection."""
+    return next(database for database in _ALL if bind.dialect.name == database.NAME)
+
+
+def named_by(url: str) -> tuple[Database, URL]:
+    """The database that a URL names. Raises StoreError for one that names none that can be used."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(f'cannot read the database URL "{url}"; expected one like sqlite:///file.db') from None
+    for database in _ALL:
+        if parsed.drivername in database.DRIVERS:
+            return database, parsed
+    raise StoreError(
+        f'cannot open the database "{parsed.render_as_string()}": expected a URL that begins with "sqlite:///" '
+        f'or "postgresql://", got "{parsed.drivername}"'
+    )
+
+
+def violated(error: DBAPIError) -> str:
+    """The constraint that was broken, in the database's words but without any value of a row."""
+    # Only psycopg's errors know their SQLSTATE.
+    known = _POSTGRESQL if getattr(error.orig, "sqlstate", None) else _SQLITE
+    return known.violated(error)

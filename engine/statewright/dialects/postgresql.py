@@ -1,0 +1,233 @@
+"""PostgreSQL: one server for any number of daemons; rows are locked one by one, and its clock is everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+
+from statewright.clock import Clock
+from statewright.dialects.forbid import Forbid
+from statewright.errors import StoreError
+
+NAME = "postgresql"
+DRIVERS: tuple[str, ...] = ("postgresql", "postgresql+psycopg")
+LOCKS_ROWS = True
+"""Several write at once: whoever decides about a row locks it first."""
+
+READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""A session that only reads sees all of it at one moment."""
+
+OLDEST = 14
+
+CONNECT_TIMEOUT = 10
+"""Seconds for a connection to be made, before the server is taken to be out of reach."""
+
+STATEMENT_TIMEOUT = 300
+"""Seconds that one statement, or a pause within a transaction, may last: nothing hangs for ever."""
+
+SILENCE = 15
+"""Seconds without a sign of life after which a connection is given up as dead."""
+
+
+class DatabaseClock:
+    """The server's own clock: those of the machines around it may differ."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def now(self) -> datetime:
+        with self._engine.connect() as connection:
+            return self.now_on(connection)
+
+    def now_on(self, connection: Connection) -> datetime:
+        """The present instant, asked over a connection that is open already."""
+        found: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return found.astimezone(UTC)
+
+
+def name_of(url: URL) -> str:
+    """The database as a person knows it, without the password."""
+    return f"{url.database or url.username or ''} on {url.host or url.query.get('host') or 'localhost'}"
+
+
+def forbid(rule: Forbid, table: Table) -> list[str]:
+    """The trigger that keeps a rule, and its function, as SQL: a trigger's own condition takes no sub-query."""
+    message = rule.message.replace("'", "''")
+    first = f"PERFORM 1 FROM {rule.reading} FOR SHARE; " if rule.reading else ""
+    row = "OLD" if rule.before == "DELETE" else "NEW"
+    function = (
+        f"CREATE OR REPLACE FUNCTION {rule.name}() RETURNS trigger LANGUAGE plpgsql AS $rule$ BEGIN {first}"
+        f"IF {rule.when} THEN RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
+        f"MESSAGE = '{message}'; END IF; RETURN {row}; END $rule$"
+    )
+    trigger = (
+        f"CREATE OR REPLACE TRIGGER {rule.name} BEFORE {rule.before} ON {table.name} FOR EACH ROW "
+        f"EXECUTE FUNCTION {rule.name}()"
+    )
+    return [function, trigger]
+
+
+def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: float) -> Engine:  # noqa: ARG001
+    """An SQLAlchemy engine for a server, every connection of it set up as the engine needs.
+
+    create is of no account: a database is made by whoever runs the server.
+    """
+    settings = {
+        "lock_timeout": int(busy_timeout * 1000),
+        "statement_timeout": STATEMENT_TIMEOUT * 1000,
+        "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT * 1000,
+        "synchronous_commit": "on" if synchronous == "FULL" else "off",
+        "timezone": "UTC",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "keepalives_idle": SILENCE,
+        "keepalives_interval": SILENCE // 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": SILENCE * 1000,
+        **parsed.query,
+        "options": " ".join(filter(None, (options, str(parsed.query.get("options", ""))))),
+    }
+    try:
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg", query={}),
+            connect_args=arguments,
+            hide_parameters=True,
+            pool_pre_ping=True,
+        )
+    except ModuleNotFoundError:
+        raise StoreError(
+            f'cannot open the database "{name_of(parsed)}": psycopg is not installed; '
+            "run: pip install 'sparkads[postgres]'"
+        ) from None
+
+    @event.listens_for(engine, "connect")
+    def check(connection: Any, _record: Any) -> None:
+        version = connection.info.server_version // 10_000
+        if version < OLDEST:
+            raise StoreError(
+                f'cannot use the database "{name_of(parsed)}": its server is PostgreSQL {version}; '
+                f"expected {OLDEST} or newer"
+            )
+
+    @event.listens_for(engine, "handle_error")
+    def keep_values_out(context: Any) -> None:
+        # The server's details quote the row, and what must never be logged with it.
+        about = getattr(context.original_exception, "diag", None)
+        if about is not None and about.message_primary:
+            context.original_exception.args = (about.message_primary,)
+
+    return engine
+
+
+def clock(engine: Engine) -> Clock:
+    """The production clock."""
+    return DatabaseClock(engine)
+
+
+def prepare(_connection: Connection, *, patience: float) -> None:
+    """A server needs nothing before its first table."""
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait until no other program makes or changes the tables of this database."""
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('statewright'))")
+
+
+def trouble(error: DBAPIError, name: str) -> StoreError:
+    """What went wrong with the database, as one sentence; `name` is the database as a person knows it."""
+    said = " ".join(line for line in str(error.orig).splitlines()[:1]).rpartition("FATAL:")[2].strip()
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        for words, sentence in _UNREACHABLE.items():
+            if words in str(error.orig):
+                return StoreError(sentence.format(name=name))
+    if state in _TROUBLES:
+        return StoreError(_TROUBLES[state].format(name=name, said=said))
+    return StoreError(f'the database "{name}" reported: {said}')
+
+
+_UNREACHABLE = {
+    "password authentication failed": 'cannot open the database "{name}": the password is wrong',
+    "no password supplied": 'cannot open the database "{name}": it wants a password, and none was given',
+    "role ": 'cannot open the database "{name}": the server does not know this user',
+    "permission denied for database": 'cannot open the database "{name}": this user has no permission to connect',
+    "pg_hba.conf": 'cannot open the database "{name}": the server does not let this user in from here',
+    "does not exist": 'cannot open the database "{name}": the server has no database of this name',
+    "resolve": 'cannot open the database "{name}": there is no host of this name',
+    "translate host name": 'cannot open the database "{name}": there is no host of this name',
+    "refused": 'cannot open the database "{name}": no server answers there',
+    "No such file or directory": 'cannot open the database "{name}": no server answers there',
+    "timeout": 'cannot open the database "{name}": the server does not answer in time',
+    "starting up": 'cannot open the database "{name}": the server is starting up; try again in a moment',
+    "shutting down": 'cannot open the database "{name}": the server is shutting down',
+    "too many clients": 'cannot open the database "{name}": the server has too many connections',
+    "closed the connection": 'lost the connection to the database "{name}"',
+    "connection is closed": 'lost the connection to the database "{name}"',
+}
+_TROUBLES = {
+    "25006": 'cannot write to the database "{name}": it is read-only',
+    "40001": 'the database "{name}" was changed at the same moment; try again',
+    "40P01": 'the database "{name}" ended a deadlock with another program; try again',
+    "42501": 'cannot use the database "{name}": this user has no permission: {said}',
+    "53100": 'cannot write to the database "{name}": the disk is full',
+    "53300": 'cannot open the database "{name}": the server has too many connections',
+    "55P03": 'the database "{name}" is locked by another program; try again when it is done',
+    "57014": 'the database "{name}" took too long; try again, or with less at once',
+    "57P01": 'lost the connection to the database "{name}": the server is shutting down',
+}
+
+
+def violated(error: DBAPIError) -> str:
+    """The constraint that was broken, without any value of a row: the server's own sentence may quote them."""
+    about = getattr(error.orig, "diag", None)
+    kind = _VIOLATIONS.get(getattr(error.orig, "sqlstate", ""))
+    if kind is None or about is None:
+        return str(error.orig).splitlines()[0]
+    broken = about.constraint_name or f"{about.table_name}.{about.column_name}"
+    return f"{kind} constraint failed: {broken}"
+
+
+_VIOLATIONS = {"23502": "NOT NULL", "23503": "FOREIGN KEY", "23505": "UNIQUE", "23514": "CHECK"}
+
+
+def schema_of(connection: Connection) -> dict[str, str]:
+    """Every column, constraint, index and trigger of the database by name, in the server's words."""
+    return {name: words for name, words in connection.execute(_SCHEMA)}  # noqa: C416 - dict() cannot be typed
+
+
+def expected_schema(engine: Engine, metadatas: Sequence[MetaData]) -> dict[str, str]:
+    """What `schema_of` answers for a database just made from these tables, which are taken back at once."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA statewright_expected")
+        connection.exec_driver_sql("SET LOCAL search_path = statewright_expected")
+        for metadata in metadatas:
+            metadata.create_all(connection)
+        found = schema_of(connection)
+        connection.rollback()
+        return found
+
+
+_SCHEMA = text("""
+    WITH ours AS (
+        SELECT oid, relname FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    )
+    SELECT relname || '.' || attname,
+        format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
+    FROM pg_attribute JOIN ours ON ours.oid = attrelid WHERE attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT conname, relname || ': ' || replace(pg_get_constraintdef(c.oid), current_schema() || '.', '')
+    FROM pg_constraint c JOIN ours ON ours.oid = conrelid WHERE contype <> 'n'
+    UNION ALL
+    SELECT i.relname, replace(pg_get_indexdef(i.oid), current_schema() || '.', '')
+    FROM pg_index x JOIN ours ON ours.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+    UNION ALL
+    SELECT tgname, replace(pg_get_triggerdef(t.oid), current_schema() || '.', '') || ' ' || prosrc
+    FROM pg_trigger t JOIN ours ON ours.oid = tgrelid JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal
+""")

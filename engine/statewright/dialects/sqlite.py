@@ -1,0 +1,187 @@
+"""SQLite: one file, one writer at a time, nothing to install."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from statewright.clock import Clock, SystemClock
+from statewright.dialects.forbid import Forbid
+from statewright.errors import StoreError
+
+NAME = "sqlite"
+DRIVERS: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
+LOCKS_ROWS = False
+"""Who writes is alone in the whole database."""
+
+READING: dict[str, Any] = {}
+
+
+def name_of(url: URL) -> str:
+    """The database as a person knows it: its file."""
+    return url.database or ""
+
+
+def forbid(rule: Forbid, table: Table) -> list[str]:
+    """The trigger that keeps a rule, as SQL."""
+    message = rule.message.replace("'", "''")
+    trigger = (
+        f"CREATE TRIGGER IF NOT EXISTS {rule.name} BEFORE {rule.before} ON {table.name} FOR EACH ROW "
+        f"WHEN {rule.when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+    )
+    return [trigger]
+
+
+def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: float) -> Engine:
+    """An SQLAlchemy engine for a file, every connection of it set up as the engine needs."""
+    if parsed.host or parsed.query:
+        raise StoreError(
+            f'cannot read the database URL "{parsed.render_as_string()}": '
+            "expected three slashes and a path, and nothing after it, as in sqlite:///file.db"
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreError("cannot keep rows in memory: name a file, as in sqlite:///file.db")
+    path = Path(parsed.database)
+    try:
+        _check_path(path, create=create)
+        unchanging = _is_kept_from_change(path)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise StoreError(f'cannot open the database "{path}": {why[:1].lower()}{why[1:]}') from None
+    # Parameters are kept out of error messages: they may hold what must never be logged.
+    engine = create_engine(parsed, hide_parameters=True)
+    if unchanging:
+
+        @event.listens_for(engine, "do_connect")
+        def open_unchanging(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+            arguments[0] = f"{path.absolute().as_uri()}?immutable=1"
+            options["uri"] = True
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        # Without it, what REPLACE deletes is hidden from the triggers that forbid it.
+        cursor.execute("PRAGMA recursive_triggers = ON")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    @event.listens_for(engine, "reset")
+    def reset(connection: Any, _record: Any, _state: Any) -> None:
+        # A COMMIT that a deferred constraint refuses leaves the transaction standing, and with it its lock.
+        connection.rollback()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        # sqlite3's own BEGIN comes too late: two writers would both read before either locks.
+        options = connection.get_execution_options()
+        if not options.get("preparing", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writing", False) else "BEGIN")
+
+    return engine
+
+
+def _check_path(path: Path, *, create: bool) -> None:
+    if "\0" in str(path):
+        raise ValueError("no file has a name with a NUL in it")
+    if path.is_dir():
+        raise StoreError(f'cannot open the database "{path}": it is a folder, not a file')
+    if not path.exists():
+        if not create:
+            raise StoreError(f'there is no database at "{path}"', missing=True)
+        if not path.parent.is_dir():
+            raise StoreError(f'cannot make the database "{path}": there is no folder "{path.parent}"')
+
+
+def _is_kept_from_change(path: Path) -> bool:
+    """Whether a file can be read only without the locks that SQLite keeps beside it: in a backup, on a CD.
+
+    While somebody else writes, the locks are there, and can be shared.
+    """
+    effective = os.access in os.supports_effective_ids
+    return (
+        path.exists()
+        and not os.access(path, os.W_OK, effective_ids=effective)
+        and not os.access(path.parent, os.W_OK, effective_ids=effective)
+        and not path.with_name(f"{path.name}-wal").exists()
+    )
+
+
+def clock(_engine: Engine) -> Clock:
+    """The production clock: there is only this machine."""
+    return SystemClock()
+
+
+def prepare(connection: Connection, *, patience: float) -> None:
+    """Choose write-ahead logging, which lets readers go on while somebody writes; the file remembers it.
+
+    patience: seconds to wait for somebody else's lock, for which SQLite itself does not wait here
+    """
+    began = time.perf_counter()
+    while connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal":
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:
+            if time.perf_counter() - began >= patience:
+                raise
+            time.sleep(0.01)
+
+
+def take_turns(_connection: Connection) -> None:
+    """Whoever writes is alone already."""
+
+
+def trouble(error: DBAPIError, name: str) -> StoreError:
+    """What went wrong with the database, as one sentence; `name` is the database as a person knows it."""
+    said = str(error.orig).partition("\n")[0]
+    for words, sentence in _TROUBLES.items():
+        if words in said:
+            return StoreError(sentence.format(name=name))
+    return StoreError(f'the database "{name}" reported: {said}')
+
+
+_TROUBLES = {
+    "file is not a database": 'cannot use "{name}": the file is not an SQLite database',
+    "disk image is malformed": 'the database "{name}" is damaged; restore it from a backup',
+    "database is locked": 'the database "{name}" is locked by another program; try again when it is done',
+    "readonly database": 'cannot write to the database "{name}": it or its folder is read-only',
+    "unable to open database file": (
+        'cannot open the database "{name}": the file or its folder is not accessible'
+    ),
+    "disk is full": 'cannot write to the database "{name}": the disk is full',
+    "disk I/O error": 'cannot read or write the database "{name}": the disk reports an error',
+}
+
+
+def violated(error: DBAPIError) -> str:
+    """The constraint that was broken, without any value of a row."""
+    return str(error.orig).splitlines()[0]
+
+
+def schema_of(connection: Connection) -> dict[str, str]:
+    """Every table, index and trigger of a database by name, in the words it was made with."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    )
+    return {name: " ".join(sql.split()) for name, sql in rows}
+
+
+def expected_schema(_engine: Engine, metadatas: Sequence[MetaData]) -> dict[str, str]:
+    """What `schema_of` answers for a database just made from these tables."""
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            for metadata in metadatas:
+                metadata.create_all(connection)
+            return schema_of(connection)
+    finally:
+        engine.dispose()

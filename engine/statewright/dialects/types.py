@@ -1,0 +1,57 @@
+"""What every database keeps alike: instants to the microsecond, and keys of 64 bits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
+DAY = timedelta(days=1)
+
+Identifier = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit key on every database; SQLite only numbers rows by itself when the type is called INTEGER."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """A point in time, exact to the microsecond: aware `datetime` in Python.
+
+    SQLite keeps it as an integer, microseconds since 1970-01-01 UTC (a third smaller and faster than text,
+    and arithmetic is exact); PostgreSQL as `timestamptz`. A naive datetime is refused.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, datetime):
+            raise ValueError(  # noqa: TRY004 - what SQLAlchemy expects of a wrong value
+                f"expected an instant, got a {type(value).__name__}; days_after(...) gives a later one"
+            )
+        if value.tzinfo is None:
+            raise ValueError(f"expected an instant with a time zone, got {value.isoformat()}")
+        return (value - EPOCH) // MICROSECOND if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return EPOCH + timedelta(microseconds=value)
+        instant: datetime = value
+        return instant.astimezone(UTC)
+
+
+def date_of(day: int) -> datetime:
+    """The midnight, UTC, that begins the day of this `day_number`."""
+    return EPOCH + day * DAY

@@ -1,0 +1,89 @@
+"""The few words of SQL that each database says its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction, ReturnTypeFromArgs
+
+from statewright.dialects.types import Instant
+
+
+class days_after(GenericFunction[datetime]):
+    """`days_after(instant, days)`: the instant so many times 24 hours later (or earlier, if negative)."""
+
+    type = Instant()
+    inherit_cache = True
+
+
+class days_between(GenericFunction[int]):
+    """`days_between(earlier, later)`: full days of 24 hours between them; negative the other way round."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+class day_number(GenericFunction[int]):
+    """`day_number(instant)`: its day in UTC, counted from 1970-01-01; what a forecast groups by."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+class earliest(ReturnTypeFromArgs[Any]):
+    """`earliest(a, b, ...)`: the least of several values, none of them NULL."""
+
+    inherit_cache = True
+
+
+class latest(ReturnTypeFromArgs[Any]):
+    """`latest(a, b, ...)`: the greatest of several values, none of them NULL."""
+
+    inherit_cache = True
+
+
+def _word(function: type[GenericFunction[Any]], sqlite: Callable[..., str], other: Callable[..., str]) -> None:
+    def compile_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+        return sqlite(*(compiler.process(clause, **options) for clause in element.clauses))
+
+    def compile_other(element: Any, compiler: Any, **options: Any) -> str:
+        return other(*(compiler.process(clause, **options) for clause in element.clauses))
+
+    compiles(function)(compile_other)
+    compiles(function, "sqlite")(compile_sqlite)
+
+
+_DAY = "86400000000"  # microseconds
+
+
+def _floored_days(instant: str) -> str:
+    """SQLite divides towards zero; the days before 1970 need the division that goes down."""
+    return f"(({instant}) / {_DAY} - (({instant}) % {_DAY} < 0))"
+
+
+def _one_of(word: str) -> Callable[..., str]:
+    """A word for several values; for one it is that value, which SQLite's min and max would aggregate."""
+    return lambda first, *others: f"{word}({', '.join((first, *others))})" if others else f"({first})"
+
+
+_word(
+    days_after,
+    lambda instant, days: f"(({instant}) + ({days}) * {_DAY})",
+    lambda instant, days: f"(({instant}) + ({days}) * interval '24 hours')",
+)
+_word(
+    days_between,
+    lambda early, late: f"((({late}) - ({early})) / {_DAY})",
+    lambda early, late: f"trunc(extract(epoch from ({late}) - ({early})) / 86400)::int",
+)
+_word(
+    day_number,
+    _floored_days,
+    lambda instant: f"floor(extract(epoch from ({instant})) / 86400)::int",
+)
+_word(earliest, _one_of("min"), _one_of("least"))
+_word(latest, _one_of("max"), _one_of("greatest"))
