@@ -125,6 +125,7 @@ def refused_to_begin(
         blockers: dict[int, list[Blocker]] = {}
         if rows and guard.blockers is not None:
             tied = guard.blockers.add_columns(workflow.id.label("blocked_row")).where(theirs)
+            tied = tied.order_by(tied.selected_columns["id"])
             for row in execute(tied, parameters).mappings():
                 blockers.setdefault(row["blocked_row"], []).append(_blocker(guard, row))
         for row_id, row in rows.items():
@@ -275,6 +276,7 @@ class _Row:
         if guard.blockers is None:
             return
         chosen = guard.blockers.where(self.workflow.id == self.row["id"])
+        chosen = chosen.order_by(chosen.selected_columns["id"])
         for row in self.session.connection().execute(chosen, self.bound).mappings():
             yield _blocker(guard, row)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sparkads.places import File, NewPlace, Place, in_files, on_server
 
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
@@ -29,21 +27,25 @@ class Desk:
 
     actor = "ana"
 
-    def __init__(self, spark: SparkAds, clock: ManualClock, file: Path) -> None:
+    def __init__(self, spark: SparkAds, clock: ManualClock, place: Place) -> None:
         self.spark = spark
         self.clock = clock
-        self.file = file
+        self.place = place
         self._number = count(1)
         self.brand = spark.accounts.add("Brand", actor=self.actor)
 
-    def renewed(self, blank: Path) -> Desk:
+    @property
+    def file(self) -> Path:
+        """Where the portfolio is, if it is in a file."""
+        assert isinstance(self.place, File)
+        return self.place.file
+
+    def renewed(self) -> Desk:
         """The same program with an empty portfolio, at the beginning of time."""
         self.spark.close()
-        for file in self.file.parent.glob(f"{self.file.name}*"):
-            file.unlink()
-        shutil.copy(blank, self.file)
+        self.place.empty()
         self.clock.set(BEGINNING, backwards=True)
-        return Desk(self.spark, self.clock, self.file)
+        return Desk(self.spark, self.clock, self.place)
 
     @property
     def now(self) -> datetime:
@@ -181,8 +183,7 @@ class Desk:
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Speak to the database behind everybody's back, as somebody with another program would."""
-        with closing(sqlite3.connect(self.file, isolation_level=None)) as connection:
-            return connection.execute(statement, values).fetchall()
+        return self.place.sql(statement, *values)
 
     def refusal(self, kind: type[Exception], verb: Callable[..., Any], /, *what: Any, **facts: Any) -> str:
         """What a call that is refused says, having made sure that it left everything as it was."""
@@ -194,8 +195,7 @@ class Desk:
 
     def everything(self) -> list[Any]:
         """Every row of every table, to see that nothing has changed."""
-        names = self.sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        return [(name, self.sql(f'SELECT * FROM "{name}"')) for (name,) in names]
+        return [(name, sorted(map(repr, self.sql(f'SELECT * FROM "{name}"')))) for name in self.place.tables()]
 
 
 @pytest.fixture(scope="session")
@@ -206,15 +206,33 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="session")
-def kept(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A portfolio that is kept from test to test, because it remembers the SQL that it has worked out."""
-    file = tmp_path_factory.mktemp("desk") / "portfolio.db"
-    shutil.copy(blank, file)
+    with (
+        on_server(request.getfixturevalue("postgres"))
+        if request.param == "postgresql"
+        else in_files(tmp_path_factory.mktemp("desk"), blank)
+    ) as new_place:
+        yield from opened_desk(new_place())
+
+
+def opened_desk(place: Place) -> Iterator[Desk]:
     clock = ManualClock(BEGINNING)
-    spark = SparkAds(f"sqlite:///{file}", settings=Settings(synchronous="NORMAL"), clock=clock)
-    yield Desk(spark, clock, file)
+    spark = SparkAds(place.url, settings=Settings(synchronous="NORMAL"), clock=clock)
+    yield Desk(spark, clock, place)
     spark.close()
+
+
+@pytest.fixture
+def new_place(kept: Desk, request: pytest.FixtureRequest, blank: Path, tmp_path: Path) -> Iterator[NewPlace]:
+    """Makes empty portfolios beside the one that is kept, in the same kind of database."""
+    if isinstance(kept.place, File):
+        places = in_files(tmp_path, blank)
+    else:
+        places = on_server(request.getfixturevalue("postgres"))
+    with places as make:
+        yield make
 
 
 @pytest.fixture
@@ -227,17 +245,16 @@ OpenDesk = Callable[..., Desk]
 
 
 @pytest.fixture
-def open_desk(blank: Path, tmp_path: Path) -> Iterator[OpenDesk]:
-    """Opens a portfolio on a new file, with the settings and the clock given."""
+def open_desk(new_place: NewPlace) -> Iterator[OpenDesk]:
+    """Opens a portfolio in a new place, with the settings and the clock given."""
     opened: list[SparkAds] = []
 
     def open_one(*, clock: ManualClock | None = None, **settings: Any) -> Desk:
-        file = tmp_path / f"portfolio-{len(opened)}.db"
-        shutil.copy(blank, file)
+        place = new_place()
         clock = clock or ManualClock(BEGINNING)
-        spark = SparkAds(f"sqlite:///{file}", settings=Settings(synchronous="NORMAL", **settings), clock=clock)
+        spark = SparkAds(place.url, settings=Settings(synchronous="NORMAL", **settings), clock=clock)
         opened.append(spark)
-        return Desk(spark, clock, file)
+        return Desk(spark, clock, place)
 
     yield open_one
     for spark in opened:
@@ -245,8 +262,8 @@ def open_desk(blank: Path, tmp_path: Path) -> Iterator[OpenDesk]:
 
 
 @pytest.fixture
-def desk(kept: Desk, blank: Path) -> Desk:
-    return kept.renewed(blank)
+def desk(kept: Desk) -> Desk:
+    return kept.renewed()
 
 
 @pytest.fixture

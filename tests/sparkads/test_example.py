@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,11 +30,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def spark(blank, tmp_path, clock) -> Iterator[SparkAds]:
+def spark(new_place, tmp_path, clock) -> Iterator[SparkAds]:
     """The example, just imported."""
-    file = tmp_path / "example.db"
-    shutil.copy(blank, file)
-    spark = SparkAds(f"sqlite:///{file}", settings=Settings(synchronous="NORMAL"), clock=clock)
+    spark = SparkAds(new_place().url, settings=Settings(synchronous="NORMAL"), clock=clock)
     assert [(done.kind, done.rejected, done.taken > 10) for done in imported(spark, tmp_path)] == [
         *(("codes", 0, True), ("ads", 0, True)),
     ]

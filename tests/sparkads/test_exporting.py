@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sparkads.conftest import BEGINNING, Desk
+from tests.sparkads.places import Place
 
 from sparkads.errors import WrongInput
 from sparkads.exporting import export
@@ -49,16 +49,20 @@ def rejects_of(done: Imported) -> Path:
 
 
 @pytest.fixture
-def other(blank, tmp_path, clock) -> Iterator[SparkAds]:
+def other(new_place, clock) -> Iterator[SparkAds]:
     """An empty portfolio to import into."""
-    with opened(blank, tmp_path / "other.db", clock) as spark:
+    with opened(new_place(), clock) as spark:
         yield spark
 
 
+@pytest.fixture
+def two_places(new_place) -> tuple[Place, Place]:
+    return new_place(), new_place()
+
+
 @contextmanager
-def opened(blank: Path, file: Path, clock: ManualClock) -> Iterator[SparkAds]:
-    shutil.copy(blank, file)
-    spark = SparkAds(f"sqlite:///{file}", settings=Settings(synchronous="NORMAL"), clock=clock)
+def opened(place: Place, clock: ManualClock) -> Iterator[SparkAds]:
+    spark = SparkAds(place.url, settings=Settings(synchronous="NORMAL"), clock=clock)
     yield spark
     spark.close()
 
@@ -338,13 +342,13 @@ OPS: list[Op] = [
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(life=st.lists(st.tuples(st.integers(0, len(OPS) - 1), st.integers(0, 50)), min_size=5, max_size=60))
-def test_whatever_its_life_a_portfolio_moves_house_with_its_history(life, blank, tmp_path):
+def test_whatever_its_life_a_portfolio_moves_house_with_its_history(life, two_places, tmp_path):
     clock = ManualClock(BEGINNING)
-    folder = tmp_path / "lives"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    with opened(blank, folder / "old.db", clock) as old, opened(blank, folder / "new.db", clock) as new:
-        desk = Desk(old, clock, folder / "old.db")
+    here, there = two_places
+    for place in two_places:
+        place.empty()
+    with opened(here, clock) as old, opened(there, clock) as new:
+        desk = Desk(old, clock, here)
         original = desk.post("mia", caption="hi\r\nthere")
         desk.duet(original)
         desk.post("zoe")
@@ -359,14 +363,14 @@ def test_whatever_its_life_a_portfolio_moves_house_with_its_history(life, blank,
         clock.advance(seconds=1)
         sheets = {what: written(old, what) for what in KINDS}
         for what in KINDS:
-            done = taken(new, sheets[what], folder)
+            done = taken(new, sheets[what], tmp_path)
             if what != "history":
                 assert done.rejected == 0, rejects_of(done).read_text()
         assert written(new, "codes") == sheets["codes"]
         assert written(new, "ads") == sheets["ads"]
         _same_lives(old, new)
         for what in KINDS:
-            assert taken(new, sheets[what], folder).taken == 0
+            assert taken(new, sheets[what], tmp_path).taken == 0
 
 
 def _same_lives(old: SparkAds, new: SparkAds) -> None:
@@ -388,10 +392,13 @@ PLAIN = st.text(st.sampled_from("'=+-@ ab\"é,;"), min_size=1, max_size=12).filt
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.tuples(ANY_TEXT, PLAIN), min_size=1, max_size=20))
-def test_any_text_survives_csv_and_json(texts, blank, tmp_path):
+def test_any_text_survives_csv_and_json(texts, two_places, tmp_path):
     clock = ManualClock(BEGINNING)
-    with opened(blank, tmp_path / "text.db", clock) as spark, opened(blank, tmp_path / "copy.db", clock) as copy:
-        desk = Desk(spark, clock, tmp_path / "text.db")
+    here, there = two_places
+    for place in two_places:
+        place.empty()
+    with opened(here, clock) as spark, opened(there, clock) as copy:
+        desk = Desk(spark, clock, here)
         group = desk.group()
         for number, (caption, name) in enumerate(texts):
             post = desk.post("mia", caption=caption)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -26,11 +25,9 @@ ISSUED = "2026-02-20T12:00:00Z"
 
 
 @pytest.fixture
-def empty(blank, tmp_path, clock) -> Iterator[SparkAds]:
+def empty(new_place, clock) -> Iterator[SparkAds]:
     """A portfolio without so much as an account."""
-    file = tmp_path / "empty.db"
-    shutil.copy(blank, file)
-    spark = SparkAds(f"sqlite:///{file}", settings=Settings(synchronous="NORMAL"), clock=clock)
+    spark = SparkAds(new_place().url, settings=Settings(synchronous="NORMAL"), clock=clock)
     yield spark
     spark.close()
 

@@ -530,9 +530,9 @@ class TestWhole:
     def test_a_portfolio_is_closed_and_opened_again(self, desk, spark):
         code = desk.code(desk.post())
         spark.close()
-        again = SparkAds(f"sqlite:///{desk.file}", settings=load_settings(), clock=desk.clock, create=False)
+        again = SparkAds(desk.place.url, settings=load_settings(), clock=desk.clock, create=False)
         assert again.codes.get(code).state == "authorized"
-        assert repr(again) == f"SparkAds('{desk.file}')"
+        assert repr(again) == repr(spark)
         again.close()
 
     def test_a_portfolio_that_is_not_there_is_not_made_unless_wanted(self, tmp_path):

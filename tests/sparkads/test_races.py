@@ -23,13 +23,12 @@ Act = Callable[[SparkAds], Any]
 
 
 class Crowd:
-    """Several programs that use one file."""
+    """Several programs that use one database."""
 
     def __init__(self, desk: Any, number: int) -> None:
         settings = Settings(synchronous="NORMAL", ads_per_account=desk.spark.settings.ads_per_account)
         self.members = [
-            SparkAds(f"sqlite:///{desk.file}", settings=settings, clock=desk.clock, create=False)
-            for _ in range(number)
+            SparkAds(desk.place.url, settings=settings, clock=desk.clock, create=False) for _ in range(number)
         ]
 
     def act(self, *acts: Act) -> list[Any]:

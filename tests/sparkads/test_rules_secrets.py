@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import pickle
-import sqlite3
 
 import pytest
 from pydantic import SecretStr
+from tests.sparkads.places import BROKEN, File
 
 from sparkads.errors import RuleBroken, WrongInput
-from sparkads.tables import VideoCode
+from sparkads.tables import VideoCode, table
+from statewright.dialects import Forbid, postgresql, sqlite
 from statewright.errors import Conflict, StatewrightError, StoreError
 
 SECRET = "#kZ7+q0n+vF/aBcDeFgH1=="
@@ -79,7 +80,7 @@ def test_codes_are_secrets_unique_in_their_account_in_every_state_but_deleted(de
 
 
 def test_codes_are_secrets_unique_in_the_database_too(desk, code):
-    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed") as refused:
+    with pytest.raises(BROKEN, match=r"(UNIQUE|unique) constraint") as refused:
         desk.sql(
             "INSERT INTO video_code (account_id, post_id, code, fingerprint, hint, days, issued_at, expires_at, "
             "state) SELECT account_id, post_id, code, fingerprint, hint, days, issued_at, expires_at, 'pending' "
@@ -117,8 +118,8 @@ def test_codes_are_secrets_to_the_history_and_to_every_other_table(desk, code):
     history = desk.spark.codes.history(code)
     assert not shown(history)
     assert not shown([entry.as_json() for entry in history])
-    for table, rows in desk.everything():
-        kept = [[value for value in row if value != SECRET] for row in rows] if table == "video_code" else rows
+    for name, rows in desk.everything():
+        kept = [[value for value in row if value != SECRET] for row in rows] if name == "video_code" else rows
         assert not shown(kept)
 
 
@@ -160,10 +161,12 @@ def test_codes_are_secrets_to_what_refuses_them(desk):
         assert (type(copy), str(copy)) == (type(error), str(error))
 
 
-def test_codes_are_secrets_to_the_database_errors(desk, code):
-    desk.sql(
-        "CREATE TRIGGER no_more BEFORE INSERT ON video_code BEGIN SELECT RAISE(ABORT, 'the house is full'); END"
-    )
+def test_codes_are_secrets_to_the_database_errors(open_desk):
+    desk = open_desk()
+    full = Forbid("no_more", "INSERT", "TRUE", "the house is full")
+    words = sqlite if isinstance(desk.place, File) else postgresql
+    for statement in words.forbid(full, table(VideoCode)):
+        desk.sql(statement)
     other = SECRET[::-1]
     with pytest.raises(Conflict) as refused:
         desk.pending_code(desk.post(), code=other)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
+from tests.sparkads.conftest import Desk, opened_desk
+from tests.sparkads.places import in_files
 from typer.testing import CliRunner, Result
 
 from sparkads.cli.app import app
@@ -55,6 +57,13 @@ class Terminal:
 
     def travel(self, **duration: float) -> None:
         self.frozen.tick(timedelta(**duration))
+
+
+@pytest.fixture(scope="session")
+def kept(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The commands are tried on a file: what lies below them is tried on both databases."""
+    with in_files(tmp_path_factory.mktemp("desk"), blank) as new_place:
+        yield from opened_desk(new_place())
 
 
 @pytest.fixture
