@@ -38,6 +38,8 @@ class StoreError(StatewrightError):
 
     missing: bool = False
     """There is none yet, and to open it with `create=True` makes it."""
+    busy: bool = False
+    """Somebody else was at work on the same rows: the same again, from the beginning, may well succeed."""
 
 
 class SchemaVersionError(StoreError):

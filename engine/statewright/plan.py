@@ -53,12 +53,15 @@ class Plan:
     lock:   locks the rows first and tells their ids; where several write at once, a statement that waited for a
             row sees that row anew, but its neighbours as they were before it waited
     locked: `log` among the rows whose ids are bound to `locked`; None where it would choose just those anyway
+    ahead:  locks the neighbours that go before these rows in the one order in which calls lock: the workflows'
+            own, backwards
     """
 
     log: Insert
     apply: Update
     lock: Select[Any] | None = None
     locked: Insert | None = None
+    ahead: tuple[Select[Any], ...] = ()
 
 
 def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
@@ -90,7 +93,7 @@ def for_selection(
     known = _candidates(workflow, event, _among_locked(workflow), target, locked=False)
     among = _log(workflow, event, known, target, key=first, reason=reason)
     lock = _lock(workflow, alone) if keyed or looks_beyond(workflow, event) else None
-    return Plan(log, _apply(workflow, event, target), lock, among)
+    return Plan(log, _apply(workflow, event, target), lock, among, _ahead(workflow, event, alone))
 
 
 def for_deadline(workflow: Workflow, deadline: Deadline, *, skipping: bool, among: bool = False) -> Plan:
@@ -223,7 +226,31 @@ def _tree(workflow: Workflow, decision: Decision) -> ColumnElement[Any]:
 def _plan(workflow: Workflow, event: str, where: ColumnElement[bool], target: str | None) -> Plan:
     chosen = _candidates(workflow, event, where, target)
     lock = _lock(workflow, where) if looks_beyond(workflow, event) else None
-    return Plan(_log(workflow, event, chosen, target), _apply(workflow, event, target), lock)
+    log = _log(workflow, event, chosen, target)
+    return Plan(log, _apply(workflow, event, target), lock, ahead=_ahead(workflow, event, where))
+
+
+def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Select[Any], ...]:
+    """Locks for what cascades may reach from these rows in the workflows declared after theirs, the last first."""
+    if workflow.together is None:
+        return ()
+    places = {name: place for place, name in enumerate(workflow.together)}
+    found: list[tuple[int, Select[Any]]] = []
+    seen: set[tuple[str, str]] = set()
+
+    def follow(source: Workflow, event: str, ids: Select[Any]) -> None:
+        for cascade in source.cascades_of(event):
+            neighbour = source.neighbour(cascade)
+            if (neighbour.name, cascade.event) in seen:
+                continue
+            seen.add((neighbour.name, cascade.event))
+            reached = select(cascade.along.there).where(cascade.along.here.in_(ids)).correlate(None)
+            if places[neighbour.name] > places[workflow.name]:
+                found.append((places[neighbour.name], _lock(neighbour, neighbour.id.in_(reached))))
+            follow(neighbour, cascade.event, reached)
+
+    follow(workflow, event, select(workflow.id).where(where).correlate(None))
+    return tuple(lock for _, lock in sorted(found, key=lambda each: -each[0]))
 
 
 def _lock(workflow: Workflow, where: ColumnElement[bool]) -> Select[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, inspect, select
+from sqlalchemy import Column, ColumnElement, Connection, MetaData, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
@@ -179,6 +179,21 @@ def instant(session: Session) -> datetime:
     if clock is None:
         raise StoreError("expected a session that a Store opened, got one of another engine")
     return clock.now_on(session.connection()) if isinstance(clock, DatabaseClock) else clock.now()
+
+
+def hold(session: Session, ids: Column[int], where: ColumnElement[bool]) -> None:
+    """Lock rows before looking at them, where several write at once; whoever else locks them waits until the end.
+
+    Rows are locked in the order of their ids. To stay clear of deadlocks, hold the outermost table first.
+    """
+    if dialects.of(session.connection()).LOCKS_ROWS:
+        locked = select(ids).where(where).order_by(ids).with_for_update(of=ids.table, key_share=True)
+        session.connection().execute(locked).all()
+
+
+def take_turns(session: Session) -> None:
+    """Wait until no other transaction that takes turns is under way; where one writes at a time, there is none."""
+    dialects.of(session.connection()).take_turns(session.connection())
 
 
 def expect_to_write(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.dialects import Instant, violated
-from statewright.errors import Conflict, DefinitionError
+from statewright.errors import Conflict, DefinitionError, StoreError
 from statewright.plan import due
 from statewright.store import Store, instant
 from statewright.tables import set_aside, transition
@@ -28,6 +29,9 @@ LONGEST_RETRY = timedelta(days=1)
 
 MOST_NAMED = 10_000
 """Rows that one statement may name; no database takes any number of them."""
+
+PATIENCE = 8
+"""Tries of one batch whose neighbours others have locked: a sweep waits for nobody while it holds anything."""
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -142,13 +146,22 @@ class _Turn:
 
     def batches(self, reading: Callable[[], AbstractContextManager[Session]]) -> Iterator[None]:
         """Fire until nothing is due, yielding after every batch."""
+        tries, limit = 0, self.batch
         while True:
             with reading() as session:
                 if not self._anything_due(session):
                     return
                 skipping = self._anything_set_aside(session)
             try:
-                rows = self._fire(skipping=skipping)
+                rows = self._fire(skipping=skipping, limit=limit)
+            except StoreError as error:
+                # It gave all its locks back, so that nobody waits for it while it waits.
+                tries += 1
+                if not error.busy or tries > PATIENCE:
+                    raise
+                limit = max(limit // 4, 1)
+                time.sleep(random.uniform(0, 0.002 * 2**tries))  # noqa: S311 - no key
+                continue
             except Conflict:
                 with reading() as session:
                     ids = self._due(session)
@@ -156,9 +169,10 @@ class _Turn:
                 continue
             if not rows:
                 return
+            tries, limit = 0, min(limit * 4, self.batch)
             yield
 
-    def _fire(self, *, skipping: bool, among: Sequence[int] | None = None) -> int:
+    def _fire(self, *, skipping: bool, limit: int, among: Sequence[int] | None = None) -> int:
         """Move one batch. Raises Conflict for a broken constraint, be it one that is only looked at in the end."""
         try:
             with self.opened() as session:
@@ -167,7 +181,7 @@ class _Turn:
                     self.workflow,
                     self.deadline,
                     actor=self.actor,
-                    limit=self.batch,
+                    limit=limit,
                     now=self.now,
                     skipping=skipping,
                     among=among,
@@ -189,7 +203,7 @@ class _Turn:
         while ahead:
             rows = ahead.pop()
             try:
-                self._fire(skipping=True, among=rows)
+                self._fire(skipping=True, limit=self.batch, among=rows)
             except Conflict as error:
                 if len(rows) > 1:
                     middle = len(rows) // 2

@@ -64,6 +64,8 @@ def fire(
         return replayed
     moved = call.run_for(row_id, plan.for_row(workflow, event))
     if not moved.rows:
+        if replayed := call.replay(row_id):
+            return replayed
         raise refusal(session, workflow, event, row_id, now=call.now, arguments=arguments or {})
     return moved
 
@@ -229,6 +231,9 @@ class _Call:
             with self._whole_or_not_at_all():
                 rows = self._move(steps, target, parameters)
         except (IntegrityError, DataError) as error:
+            # Another call with the same key may have come to its end just now.
+            if replayed := self.replay(parameters.get("row")):
+                return replayed
             self._conflict(parameters.get("row"), f"the database refused: {dialects.violated(error)}")
         if rows:
             self._refresh()
@@ -271,6 +276,8 @@ class _Call:
     def _log(self, steps: Plan, parameters: dict[str, Any]) -> int:
         """Write the log rows, and where several write at once, lock the rows that will follow them."""
         log = steps.log
+        for ahead in steps.ahead if self.locking else ():
+            self.connection.execute(ahead, parameters).all()
         if self.locking and steps.lock is not None:
             ids = self.connection.execute(steps.lock, parameters).scalars().all()
             if not ids:

@@ -148,7 +148,7 @@ def trouble(error: DBAPIError, name: str) -> StoreError:
             if words in str(error.orig):
                 return StoreError(sentence.format(name=name))
     if state in _TROUBLES:
-        return StoreError(_TROUBLES[state].format(name=name, said=said))
+        return StoreError(_TROUBLES[state].format(name=name, said=said), busy=state in _BUSY)
     return StoreError(f'the database "{name}" reported: {said}')
 
 
@@ -170,6 +170,7 @@ _UNREACHABLE = {
     "closed the connection": 'lost the connection to the database "{name}"',
     "connection is closed": 'lost the connection to the database "{name}"',
 }
+_BUSY = ("40001", "40P01", "55P03")
 _TROUBLES = {
     "25006": 'cannot write to the database "{name}": it is read-only',
     "40001": 'the database "{name}" was changed at the same moment; try again',

@@ -24,6 +24,7 @@ from sparkads.importing.rejects import Rejects
 from sparkads.secret import masked
 from statewright.dialects import violated
 from statewright.errors import Conflict
+from statewright.store import take_turns
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
@@ -123,6 +124,7 @@ class _Course:
         try:
             for chunk in self._chunks():
                 with spark.transaction() as session:
+                    take_turns(session)
                     for record, problem in self._take(session, chunk):
                         rejects.add(record, problem)
                     # On disk before the rows beside them are committed: nothing is lost between the two.
@@ -138,6 +140,7 @@ class _Course:
         """Take all, or raise ImportRefused."""
         first: tuple[Record, str] | None = None
         with spark.transaction() as session:
+            take_turns(session)
             for chunk in self._chunks():
                 for rejected in self._take(session, chunk):
                     first = first or rejected

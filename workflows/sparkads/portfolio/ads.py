@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal, or_, select, true, union_all
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -32,6 +32,7 @@ from sparkads.tables import (
 )
 from sparkads.video_code import HELD, RUNNING
 from statewright.errors import UnknownRow
+from statewright.store import hold
 from statewright.transition import Moved
 
 _ad, _need, _code, _group = table(SparkAd).c, table(AdCode).c, table(VideoCode).c, table(AdGroup).c
@@ -70,6 +71,7 @@ class Ads(Noun[SparkAd]):
         """
         name = text("a name for the ad", name)
         with self.spark.transaction(session) as writing:
+            self._hold_place(writing, id_of(ad_group), id_of(post))
             if replayed := self._replayed(writing, key):
                 return replayed
             group = self.spark.ad_groups.get(ad_group, session=writing)
@@ -157,6 +159,8 @@ class Ads(Noun[SparkAd]):
     ) -> SparkAd:
         """As for any row; but a deleted ad comes back only where there is room for it. Raises RuleBroken."""
         with self.spark.transaction(session) as writing:
+            accounts = select(_ad.account_id).where(_ad.id == self._id_of(subject))
+            hold(writing, table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts))
             ad = self.get(subject, session=writing)
             if ad.state == "deleted":
                 identities = [] if ad.identity_id is None else [ad.identity_id]
@@ -275,6 +279,17 @@ class Ads(Noun[SparkAd]):
         )
         columns = [_need.ad_id, _need.post_id, _need.code_id]
         session.connection().execute(insert(table(AdCode)).from_select(columns, needed))
+
+    def _hold_place(self, session: Session, ad_group: int, post: int) -> None:
+        """Lock what a new ad will stand on: its account, which counts its ads, its group, its posts and codes."""
+        group, campaign, own = table(AdGroup).c, table(Campaign).c, table(Post).alias("own").c
+        campaigns = select(group.campaign_id).where(group.id == ad_group)
+        accounts = select(campaign.account_id).where(campaign.id.in_(campaigns))
+        hold(session, group.id, group.id == ad_group)
+        hold(session, campaign.id, campaign.id.in_(campaigns))
+        hold(session, table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts))
+        original = select(own.original_id).where(own.id == post, own.original_id.is_not(None))
+        self.spark.codes.hold_posts(session, union_all(select(literal(post)), original))
 
     def _open_account(self, session: Session, group: AdGroup, tried: str) -> int:
         """The ad group's account. Raises RuleBroken unless group, campaign and account can still take ads."""

@@ -18,7 +18,7 @@ from sparkads.spark_ad import ads
 from sparkads.tables import BY_CODE, AdAccount, AdCode, Post, SparkAd, VideoCode, table
 from sparkads.video_code import HELD, OVER, RUNNING, codes
 from statewright.dialects import LAST_INSTANT
-from statewright.store import instant
+from statewright.store import hold, instant
 from statewright.transition import Moved, fire_all
 
 
@@ -52,6 +52,7 @@ class Codes(Noun[VideoCode]):
         """
         secret = clean(code)
         with self.spark.transaction(session) as writing:
+            self.hold_posts(writing, [id_of(post)])
             if replayed := self._replayed(writing, key):
                 return replayed
             owner = self.spark.accounts.meant(account, session=writing)
@@ -243,6 +244,15 @@ class Codes(Noun[VideoCode]):
         """
         if session.connection().execute(_taking(chosen)).rowcount:
             fire_all(session, ads, "authorize", _standing_on(chosen), actor=actor)
+
+    def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
+        self.hold_posts(session, select(_code.post_id).where(where).correlate(None))
+
+    def hold_posts(self, session: Session, posts: Any) -> None:
+        """Lock these posts, the ads that need a code for them, and their codes: who serves whom stands still."""
+        hold(session, table(Post).c.id, table(Post).c.id.in_(posts))
+        hold(session, _ad.id, _ad.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts))))
+        hold(session, _code.id, _code.post_id.in_(posts))
 
     def _serve_one(self, session: Session, code_id: int, *, actor: str) -> None:
         if session.connection().execute(_TAKING_ONE, {"served": code_id}).rowcount:

@@ -67,6 +67,7 @@ class Noun(Generic[R]):
         Raises UnknownRow, WrongArguments (no reason, no such state), Conflict.
         """
         with self.spark.transaction(session) as writing:
+            self._hold(writing, self._id == self._id_of(subject))
             force(writing, self.workflow, self._id_of(subject), state, actor=actor, reason=reason)
             return self._fresh(writing, self._id_of(subject))
 
@@ -98,6 +99,9 @@ class Noun(Generic[R]):
         """A selection, given by keyword, as a condition."""
         raise NotImplementedError
 
+    def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
+        """Lock what a verb looks at beside the rows of its selection, before it moves them."""
+
     def _fresh(self, session: Session, row_id: int) -> R:
         found = session.get(self.row, row_id, populate_existing=True)
         if found is None:
@@ -118,6 +122,7 @@ class Noun(Generic[R]):
     ) -> R:
         with self.spark.transaction(session) as writing:
             row_id = self._id_of(subject)
+            self._hold(writing, self._id == row_id)
             fire(
                 writing,
                 self.workflow,
@@ -143,6 +148,7 @@ class Noun(Generic[R]):
     ) -> Moved:
         with self.spark.transaction(session) as writing:
             where = self._where(writing, **selection)
+            self._hold(writing, where)
             return fire_all(
                 writing, self.workflow, event, where, actor=actor, reason=reason, key=key, arguments=arguments
             )
