@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
 from sqlmodel import Session
 
+from statewright.dialects import of
 from statewright.tables import retention, transition
 
 FORCE = "force"
@@ -71,22 +72,18 @@ def append(session: Session, moves: Sequence[Entry], *, causes: MutableMapping[i
     Each gets an id of its own. causes: where the entries with these ids are in this log; it learns of those
     that are added. A cause that it does not know is left out.
     """
+    if not moves:
+        return
     connection = session.connection()
-    last = 0
     rows = []
-    for move in moves:
-        # The database numbers the first; the others follow it, so that a cause among them can be named.
-        facts: dict[str, Any] = {name: getattr(move, name) for name in move.__slots__ if name != "id"}
+    for move, number in zip(moves, of(connection).numbers(connection, transition, len(moves)), strict=True):
+        facts: dict[str, Any] = {name: getattr(move, name) for name in move.__slots__}
+        facts["id"] = number
         facts["cause"] = None if move.cause is None else causes.get(move.cause)
         facts["payload"] = json.dumps(dict(move.payload), sort_keys=True) if move.payload else None
-        if last:
-            rows.append({**facts, "id": last + 1})
-            last += 1
-        else:
-            last = connection.execute(insert(transition).values(facts).returning(transition.c.id)).scalar_one()
-        causes[move.id] = last
-    if rows:
-        connection.execute(insert(transition), rows)
+        rows.append(facts)
+        causes[move.id] = number
+    connection.execute(insert(transition), rows)
 
 
 def forget(session: Session, ids: Select[Any]) -> int:

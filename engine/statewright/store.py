@@ -66,6 +66,7 @@ class Store:
         self.name = self._database.name_of(parsed)
         self.clock: Clock = clock or self._database.clock(engine)
         self._engine = engine.execution_options(clock=self.clock)
+        self._horizon = self._database.horizon(self._engine)
         self._reading = self._engine.execution_options(**self._database.READING)
         self._writing = self._engine.execution_options(writing=True)
         try:
@@ -92,6 +93,11 @@ class Store:
         """A session that only reads, all of it at one moment; it neither blocks nor waits for writers."""
         with self._troubles(), Session(self._reading, expire_on_commit=False) as session:
             yield session
+
+    def settled(self) -> int:
+        """The id of the log up to which no other row can still appear, whoever commits late."""
+        with self._troubles():
+            return self._horizon.settled()
 
     def close(self) -> None:
         """Give every connection back to the operating system."""

@@ -81,9 +81,10 @@ def deliver(
     """
     delivered = set_aside = one_by_one = 0
     while not stop():
+        upto = store.settled()
         with store.reading() as session:
             place = _place(session, subscriber)
-            wanting = place is not None and _wanting(place, instant(session))
+            wanting = place is not None and _wanting(place, upto, instant(session))
         if place is None:
             _begin(store, subscriber)
             continue
@@ -92,7 +93,7 @@ def deliver(
         if place.attempts:
             one_by_one = subscriber.batch
         try:
-            handed = _hand_over(store, subscriber, limit=1 if one_by_one else subscriber.batch)
+            handed = _hand_over(store, subscriber, upto=upto, limit=1 if one_by_one else subscriber.batch)
         except _HandlerFailed as failure:
             if not _note(store, subscriber, failure):
                 return Delivered(delivered, set_aside, failure.error)
@@ -170,8 +171,8 @@ def _place(session: Session, subscriber: Subscriber, *, locked: bool = False) ->
     return session.connection().execute(chosen, {"name": subscriber.name}).one_or_none()
 
 
-def _wanting(place: _Place, now: datetime) -> bool:
-    return (place.end or 0) > place.position and (place.retry_at is None or place.retry_at <= now)
+def _wanting(place: _Place, upto: int, now: datetime) -> bool:
+    return min(place.end or 0, upto) > place.position and (place.retry_at is None or place.retry_at <= now)
 
 
 def _begin(store: Store, subscriber: Subscriber) -> None:
@@ -180,18 +181,18 @@ def _begin(store: Store, subscriber: Subscriber) -> None:
         session.connection().execute(insert(subscription).values(name=subscriber.name, position=0, attempts=0))
 
 
-def _hand_over(store: Store, subscriber: Subscriber, *, limit: int) -> int:
+def _hand_over(store: Store, subscriber: Subscriber, *, upto: int, limit: int) -> int:
     """Deliver one batch; returns how many log rows that were, 0 when somebody else was here first."""
     batch: Sequence[Entry] = ()
     position = 0
     try:
         if subscriber.outside:
             with store.reading() as session:
-                position, batch = _next(session, subscriber, limit=limit)
+                position, batch = _next(session, subscriber, upto=upto, limit=limit)
                 _handle(subscriber, session, position, batch)
         with store.transaction() as session:
             if not subscriber.outside:
-                position, batch = _next(session, subscriber, limit=limit, locked=True)
+                position, batch = _next(session, subscriber, upto=upto, limit=limit, locked=True)
                 _handle(subscriber, session, position, batch)
             if batch and not _move(session, subscriber, position, to=batch[-1].id):
                 session.rollback()
@@ -203,13 +204,14 @@ def _hand_over(store: Store, subscriber: Subscriber, *, limit: int) -> int:
 
 
 def _next(
-    session: Session, subscriber: Subscriber, *, limit: int, locked: bool = False
+    session: Session, subscriber: Subscriber, *, upto: int, limit: int, locked: bool = False
 ) -> tuple[int, Sequence[Entry]]:
     """Where the subscriber stands, and the log rows that it wants now."""
     place = _place(session, subscriber, locked=locked)
-    if place is None or not _wanting(place, instant(session)):
+    if place is None or not _wanting(place, upto, instant(session)):
         return 0, ()
-    return place.position, entries(session, transition.c.id > place.position, limit=limit)
+    coming = transition.c.id > place.position, transition.c.id <= upto
+    return place.position, entries(session, *coming, limit=limit)
 
 
 def _handle(subscriber: Subscriber, session: Session, position: int, batch: Sequence[Entry]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from tests.statewright.halls import SCHEMA
 
 from statewright.store import Store
-from statewright.testing import ManualClock, temporary_store
+from statewright.testing import ManualClock, temporary_database, temporary_store
 
 
 @pytest.fixture
@@ -17,8 +19,20 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def theatre(clock: ManualClock, request: pytest.FixtureRequest) -> Iterator[Store]:
-    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+def server(request: pytest.FixtureRequest) -> str | None:
+    """Where `temporary_store` puts a store: into a file, or on a PostgreSQL server."""
+    return request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+
+@pytest.fixture
+def url(server: str | None, tmp_path: Path) -> Iterator[str]:
+    """An empty database, of either kind."""
+    with nullcontext(f"sqlite:///{tmp_path}/log.db") if server is None else temporary_database(server) as found:
+        yield found
+
+
+@pytest.fixture
+def theatre(clock: ManualClock, server: str | None) -> Iterator[Store]:
     with temporary_store(SCHEMA, clock=clock, server=server) as store:
         yield store
 
@@ -27,4 +41,11 @@ def theatre(clock: ManualClock, request: pytest.FixtureRequest) -> Iterator[Stor
 def theatre_in_a_file(clock: ManualClock) -> Iterator[Store]:
     """For what only SQLite does."""
     with temporary_store(SCHEMA, clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def theatre_on_a_server(clock: ManualClock, postgres: str) -> Iterator[Store]:
+    """For what only PostgreSQL does."""
+    with temporary_store(SCHEMA, clock=clock, server=postgres) as store:
         yield store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from statewright.dialects import Identifier, Instant
 from statewright.errors import StatewrightError
 from statewright.forecast import Day, forecast
 from statewright.store import Schema, Store
+from statewright.testing import temporary_store
 from statewright.transition import start
 from statewright.workflow import Deadline, Workflow, Workflows
 
@@ -48,8 +48,8 @@ class Stopped:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path}/log.db", schema=Schema("videos", 1, metadata), clock=Stopped())
+def store(url: str) -> Iterator[Store]:
+    opened = Store(url, schema=Schema("videos", 1, metadata), clock=Stopped())
     yield opened
     opened.close()
 
@@ -114,9 +114,9 @@ def test_a_span_that_no_calendar_has_is_refused(store: Store, days: int) -> None
         coming(store, days=days)
 
 
-def test_the_index_of_the_deadline_answers_without_a_look_at_the_table(store: Store) -> None:
-    begin(store, NOON)
-    with store.reading() as session:
+def test_the_index_of_the_deadline_answers_without_a_look_at_the_table() -> None:
+    schema = Schema("videos", 1, metadata)
+    with temporary_store(schema, clock=Stopped()) as store, store.reading() as session:
         connection = session.connection()
         asked: list[tuple[str, Any]] = []
         event.listen(

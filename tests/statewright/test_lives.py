@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 from tests.statewright.halls import (
     EVERY,
@@ -34,10 +34,12 @@ from statewright.workflow import Workflow
 class RandomLives(RuleBasedStateMachine):
     """Whatever happens, the log tells exactly what is, and every move was one of the chart's."""
 
+    server: ClassVar[str | None] = None
+
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
-        self.opened = temporary_store(SCHEMA, clock=self.clock)
+        self.opened = temporary_store(SCHEMA, clock=self.clock, server=self.server)
         self.store = self.opened.__enter__()
         with self.store.transaction() as session:
             house, _ = add_halls(session, {}, {"name": "haunted"})
@@ -121,5 +123,6 @@ class RandomLives(RuleBasedStateMachine):
             assert session.connection().execute(paid).all() == []
 
 
-TestRandomLives = RandomLives.TestCase
-TestRandomLives.settings = settings(max_examples=20, stateful_step_count=25)
+def test_whatever_happens_the_log_tells_exactly_what_is(server):
+    RandomLives.server = server
+    run_state_machine_as_test(RandomLives, settings=settings(max_examples=20, stateful_step_count=25))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import CheckConstraint, Column, MetaData, Table, Text, insert, true
@@ -52,8 +51,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path}/log.db", schema=Schema("videos", 1, metadata), clock=clock)
+def store(url: str, clock: ManualClock) -> Iterator[Store]:
+    opened = Store(url, schema=Schema("videos", 1, metadata), clock=clock)
     yield opened
     opened.close()
 
@@ -164,7 +163,10 @@ def test_the_status_is_plain_data_for_programs(store: Store) -> None:
     begin(store, {1: NOON - timedelta(hours=2), 13: NOON})
     tick(store, workflows, name="east", subscribers=[Subscriber("webhook", fail)])
 
-    assert json.loads(json.dumps(told(store).as_json())) == {
+    found = json.loads(json.dumps(told(store).as_json()))
+    # On a server, moves that were taken back have taken ids with them.
+    assert found["subscriptions"][0].pop("lag") >= 3
+    assert found == {
         "at": "2026-03-02T12:00:00+00:00",
         "last_tick": "2026-03-02T12:00:00+00:00",
         "late": 0.0,
@@ -197,7 +199,6 @@ def test_the_status_is_plain_data_for_programs(store: Store) -> None:
             {
                 "name": "webhook",
                 "position": 0,
-                "lag": 3,
                 "attempts": 1,
                 "retry_at": "2026-03-02T12:00:01+00:00",
                 "error": "ValueError: no route to webhook",

@@ -91,12 +91,12 @@ LAMPS = Workflows(lamps)
 
 
 @pytest.fixture
-def lit(clock: ManualClock) -> Iterator[Callable[..., Store]]:
+def lit(clock: ManualClock, server: str | None) -> Iterator[Callable[..., Store]]:
     """Lamps with these columns, all of them due after ten days."""
     with ExitStack() as opened:
 
         def light(*rows: dict[str, Any]) -> Store:
-            store = opened.enter_context(temporary_store(Schema("lamps", 1, metadata), clock=clock))
+            store = opened.enter_context(temporary_store(Schema("lamps", 1, metadata), clock=clock, server=server))
             with store.transaction() as session:
                 for row in rows:
                     session.connection().execute(insert(lamp_table).values({"state": "lit", **row}))
@@ -186,9 +186,8 @@ def test_a_constraint_that_is_looked_at_in_the_end_is_isolated_too(lit: Callable
     done = sweep(store, LAMPS, actor="clock", batch=10)
     assert (done.moved, done.set_aside) == ({("lamp", "dim"): 5}, 1)
     with store.reading() as session:
-        assert session.connection().execute(select(set_aside.c.error)).scalar_one() == (
-            "cannot dim lamp: the database refused: FOREIGN KEY constraint failed"
-        )
+        error = session.connection().execute(select(set_aside.c.error)).scalar_one()
+        assert error.startswith("cannot dim lamp: the database refused: FOREIGN KEY constraint failed")
 
 
 def test_a_deadline_that_would_not_get_later_is_disarmed(lit: Callable[..., Store]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, MetaData, make_url
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from statewright.clock import Clock
@@ -47,6 +47,14 @@ __all__ = [
 ]
 
 
+class Horizon(Protocol):
+    """How far the log is settled."""
+
+    def settled(self) -> int:
+        """The id up to which no other log row can still appear."""
+        ...
+
+
 class Database(Protocol):
     """What each database's module knows."""
 
@@ -60,6 +68,10 @@ class Database(Protocol):
     def open_engine(self, parsed: URL, /, *, create: bool, synchronous: str, busy_timeout: float) -> Engine: ...
 
     def clock(self, engine: Engine, /) -> Clock: ...
+
+    def horizon(self, engine: Engine, /) -> Horizon: ...
+
+    def numbers(self, connection: Connection, table: Table, count: int, /) -> list[int]: ...
 
     def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
@@ -22,6 +23,10 @@ READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_rea
 """A session that only reads sees all of it at one moment."""
 
 OLDEST = 14
+
+LOOKS = 10
+BETWEEN_LOOKS = 0.005
+"""How often, and after how many seconds, to look whether short transactions are over before giving up for now."""
 
 CONNECT_TIMEOUT = 10
 """Seconds for a connection to be made, before the server is taken to be out of reach."""
@@ -47,6 +52,51 @@ class DatabaseClock:
         """The present instant, asked over a connection that is open already."""
         found: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return found.astimezone(UTC)
+
+
+class Horizon:
+    """Up to which log row no other can still appear: ids are given out in one order and committed in another."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._settled = 0
+        self._ahead: tuple[int, int] | None = None
+
+    def settled(self) -> int:
+        """The last log row that has only settled ones before it.
+
+        Transactions are numbered before they are given ids for the log. So whoever was given one of the ids up to
+        the last is among the transactions begun until now, and when all of those are over, so is the question.
+        """
+        with self._engine.connect() as connection:
+            for _ in range(LOOKS):
+                if self._ahead is None:
+                    last: int = connection.exec_driver_sql(_LAST_ID).scalar_one()
+                    self._ahead = last, connection.exec_driver_sql(_FIRST_UNBEGUN).scalar_one()
+                last, unbegun = self._ahead
+                if connection.exec_driver_sql(_FIRST_RUNNING).scalar_one() >= unbegun:
+                    self._settled, self._ahead = last, None
+                    break
+                time.sleep(BETWEEN_LOOKS)
+        return self._settled
+
+
+_LAST_ID = "SELECT last_value FROM transition_id_seq"
+_FIRST_UNBEGUN = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+_FIRST_RUNNING = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+def horizon(engine: Engine) -> Horizon:
+    """Tells how far the log is settled."""
+    return Horizon(engine)
+
+
+def numbers(connection: Connection, table: Table, count: int) -> list[int]:
+    """So many new ids for rows of a table, ascending, that nobody else gets."""
+    # The transaction is numbered first: see Horizon.
+    connection.exec_driver_sql("SELECT pg_current_xact_id()")
+    drawn = select(func.nextval(f"{table.name}_id_seq")).select_from(func.generate_series(1, count))
+    return sorted(connection.execute(drawn).scalars())
 
 
 def name_of(url: URL) -> str:

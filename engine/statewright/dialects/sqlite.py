@@ -23,6 +23,25 @@ LOCKS_ROWS = False
 READING: dict[str, Any] = {}
 
 
+class Horizon:
+    """Who writes is alone, so the log is committed in its order."""
+
+    def settled(self) -> int:
+        return 2**63 - 1
+
+
+def horizon(_engine: Engine) -> Horizon:
+    """Tells how far the log is settled."""
+    return Horizon()
+
+
+def numbers(connection: Connection, table: Table, count: int) -> list[int]:
+    """So many new ids for rows of a table that never gives an id again, ascending."""
+    given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
+    last: int = connection.exec_driver_sql(given, (table.name,)).scalar_one()
+    return list(range(last + 1, last + 1 + count))
+
+
 def name_of(url: URL) -> str:
     """The database as a person knows it: its file."""
     return url.database or ""
