@@ -5,11 +5,13 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Text, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.errors import DefinitionError
@@ -176,7 +178,9 @@ class _Heart:
             sign = {"at": now, "moved": moved} if moved else {"at": now}
             ours = update(heartbeat).where(heartbeat.c.daemon == self._name)
             if not connection.execute(ours.values(sign)).rowcount:
-                connection.execute(insert(heartbeat).values(daemon=self._name, at=now, moved=moved))
+                # Another of the same name may give its first sign at this moment: that will do.
+                with suppress(IntegrityError), session.begin_nested():
+                    connection.execute(insert(heartbeat).values(daemon=self._name, at=now, moved=moved))
         self._last = now
 
 

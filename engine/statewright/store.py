@@ -193,6 +193,7 @@ def hold(session: Session, ids: Column[int], where: ColumnElement[bool]) -> None
     Rows are locked in the order of their ids. To stay clear of deadlocks, hold the outermost table first.
     """
     if dialects.of(session.connection()).LOCKS_ROWS:
+        expect_to_write(session)
         locked = select(ids).where(where).order_by(ids).with_for_update(of=ids.table, key_share=True)
         session.connection().execute(locked).all()
 
