@@ -29,6 +29,9 @@ __all__ = ["HEARTBEAT", "Daemon", "Tick", "run", "tick"]
 
 HEARTBEAT = 1.0
 
+LONGEST_PAUSE = timedelta(seconds=10)
+"""A tick that failed is tried again after two heartbeats, then after twice as long each time, up to this."""
+
 
 def run(
     store: Store,
@@ -168,6 +171,8 @@ class Daemon:
             done = self.tick()
         except Exception as error:  # noqa: BLE001 - whatever happens, deadlines go on coming
             self._complain(error)
+            # Whoever is in trouble is not helped by many who ask.
+            self._delay = min(self._heartbeat * 2 ** min(self._failures, 16), max(LONGEST_PAUSE, self._heartbeat))
         else:
             self._recover()
             if done.next_due is not None:
@@ -200,8 +205,7 @@ class Daemon:
             return
         self._troubles.add(sentence)
         logger.error(
-            "tick failed, trying again every %g s: %s",
-            self._heartbeat.total_seconds(),
+            "tick failed, trying again: %s",
             sentence,
             extra={"action": "trouble"},
             # The engine's own errors say it all; of others one must know where they came from.

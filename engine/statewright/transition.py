@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
 from sqlmodel import Session
 
 from statewright import dialects, plan
@@ -293,8 +293,8 @@ class _Call:
         try:
             yield
         except BaseException:
-            # After some failures, such as a full disk, the database has ended the whole transaction itself.
-            with suppress(DBAPIError):
+            # After some failures, the database has ended the whole transaction itself, or is gone.
+            with suppress(DBAPIError, PendingRollbackError):
                 self.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT step")
                 self.connection.exec_driver_sql("RELEASE SAVEPOINT step")
             raise

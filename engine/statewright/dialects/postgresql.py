@@ -202,23 +202,30 @@ def trouble(error: DBAPIError, name: str) -> StoreError:
     return StoreError(f'the database "{name}" reported: {said}')
 
 
+_OPENING = 'cannot open the database "{name}": '
+_STARTING = "the server is starting up; try again in a moment"
+_LOST = 'lost the connection to the database "{name}"'
 _UNREACHABLE = {
-    "password authentication failed": 'cannot open the database "{name}": the password is wrong',
-    "no password supplied": 'cannot open the database "{name}": it wants a password, and none was given',
-    "role ": 'cannot open the database "{name}": the server does not know this user',
-    "permission denied for database": 'cannot open the database "{name}": this user has no permission to connect',
-    "pg_hba.conf": 'cannot open the database "{name}": the server does not let this user in from here',
-    "does not exist": 'cannot open the database "{name}": the server has no database of this name',
-    "resolve": 'cannot open the database "{name}": there is no host of this name',
-    "translate host name": 'cannot open the database "{name}": there is no host of this name',
-    "refused": 'cannot open the database "{name}": no server answers there',
-    "No such file or directory": 'cannot open the database "{name}": no server answers there',
-    "timeout": 'cannot open the database "{name}": the server does not answer in time',
-    "starting up": 'cannot open the database "{name}": the server is starting up; try again in a moment',
-    "shutting down": 'cannot open the database "{name}": the server is shutting down',
-    "too many clients": 'cannot open the database "{name}": the server has too many connections',
-    "closed the connection": 'lost the connection to the database "{name}"',
-    "connection is closed": 'lost the connection to the database "{name}"',
+    "password authentication failed": _OPENING + "the password is wrong",
+    "no password supplied": _OPENING + "it wants a password, and none was given",
+    "pg_hba.conf": _OPENING + "the server does not let this user in from here",
+    "permission denied for database": _OPENING + "this user has no permission to connect",
+    'role "': _OPENING + "the server does not know this user",
+    'database "': _OPENING + "the server has no database of this name",
+    "resolve": _OPENING + "there is no host of this name",
+    "translate host name": _OPENING + "there is no host of this name",
+    "refused": _OPENING + "no server answers there",
+    "No such file or directory": _OPENING + "no server answers there",
+    "timeout": _OPENING + "the server does not answer in time",
+    "starting up": _OPENING + _STARTING,
+    "not yet accepting connections": _OPENING + _STARTING,
+    "in recovery mode": _OPENING + _STARTING,
+    "shutting down": _OPENING + "the server is shutting down",
+    "too many clients": _OPENING + "the server has too many connections",
+    "closed the connection": _LOST,
+    "connection is closed": _LOST,
+    "connection was closed": _LOST,
+    "terminating connection": _LOST,
 }
 _BUSY = ("40001", "40P01", "55P03")
 _TROUBLES = {
