@@ -1,0 +1,36 @@
+"""Row 9: what people and programs look at, over a large portfolio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.fill import Portfolio
+from tests.benchmarks.measure import Figure, Line, Target, taking_turns, timed
+from tests.benchmarks.places import Place, opened
+
+
+def over_many(bench: Bench, place: Place) -> Iterator[Line]:
+    spark = opened(place.filled(Portfolio(bench.read, ads=1, code_state="live", ad_state="live")))
+    code = bench.read // 2
+    works = {
+        "can, with its reasons": lambda: spark.codes.can(code),
+        "list, the first page": lambda: spark.codes.list(),
+        "list, a page in the middle": lambda: spark.codes.list(after=code),
+        "show: the row, its history, what may come": lambda: (
+            spark.codes.get(code),
+            spark.codes.history(code),
+            spark.codes.can(code),
+        ),
+        "forecast of 30 days": lambda: spark.forecast(days=30),
+        "forecast of 7 days": lambda: spark.forecast(days=7),
+    }
+    try:
+        measured = [lambda work=work: timed(work) for work in works.values()]
+        taking_turns(2, *measured)
+        figures = taking_turns(min(bench.calls, 21), *measured)
+    finally:
+        spark.close()
+    for work, values in zip(works, figures, strict=True):
+        name = f"{work}, {bench.read:,} codes"
+        yield Line(9, name, place.name, Figure(values), None, Target(0.02, absolute=True))
