@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url, text
@@ -22,7 +23,7 @@ def refusal(url: str) -> str:
     return said
 
 
-def changed(server: str, **parts: str) -> str:
+def changed(server: str, **parts: Any) -> str:
     return make_url(server).set(**parts).render_as_string(hide_password=False)
 
 

@@ -14,9 +14,9 @@ from statewright.clock import Clock
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
 
-NAME = "postgresql"
+NAME: str = "postgresql"
 DRIVERS: tuple[str, ...] = ("postgresql", "postgresql+psycopg")
-LOCKS_ROWS = True
+LOCKS_ROWS: bool = True
 """Several write at once: whoever decides about a row locks it first."""
 
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

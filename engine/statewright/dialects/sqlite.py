@@ -15,9 +15,9 @@ from statewright.clock import Clock, SystemClock
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
 
-NAME = "sqlite"
+NAME: str = "sqlite"
 DRIVERS: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
-LOCKS_ROWS = False
+LOCKS_ROWS: bool = False
 """Who writes is alone in the whole database."""
 
 READING: dict[str, Any] = {}
