@@ -5,13 +5,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DB     ?= sqlite:///sparkads.db
 
-.PHONY: help run test lint clean
+.PHONY: help run test lint bench clean
 .NOTPARALLEL:
 
 help:
 	@echo "make run    import the example portfolio into $(DB) and start the daemon"
 	@echo "make test   run the tests"
 	@echo "make lint   run ruff, mypy, pyright and the import contracts"
+	@echo "make bench  measure against hand-written SQL; takes hours, or minutes with SIZE=--quick"
 	@echo "make clean  remove $(VENV) and what the tools remember"
 
 run: $(VENV)/.has-run
@@ -27,6 +28,9 @@ lint: $(VENV)/.has-dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.has-bench
+	$(BIN)/python -m tests.benchmarks $(SIZE)
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -58,6 +62,10 @@ $(VENV)/.has-run: $(VENV)/.made pyproject.toml
 
 $(VENV)/.has-test: $(VENV)/.made pyproject.toml
 	$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/.has-run
+
+$(VENV)/.has-bench: $(VENV)/.made pyproject.toml
+	$(INSTALL) '.[bench]'
 	@touch $@ $(VENV)/.has-run
 
 $(VENV)/.has-dev: $(VENV)/.made pyproject.toml

@@ -44,11 +44,15 @@ def main() -> None:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("rows", nargs="*", type=int, choices=[*ROWS], metavar="ROW", help="1 to 11; all unless given")
+    parser.add_argument(
+        "rows", nargs="*", type=int, choices=[*ROWS], metavar="ROW", help="1 to 11; all unless given"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs, not how fast")
     parser.add_argument("--sqlite", action="store_true", help="only SQLite")
     parser.add_argument("--postgresql", action="store_true", help="only PostgreSQL")
-    parser.add_argument("--folder", type=Path, help="where the databases are made; a temporary folder unless given")
+    parser.add_argument(
+        "--folder", type=Path, help="where the databases are made; a temporary folder unless given"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single measurement")
     parser.add_argument("--report", type=Path, metavar="FILE", help="fill its table, and draw the plot beside it")
     for name in SIZES:

@@ -91,9 +91,9 @@ _AUTHORIZE = f"""
 
 # What waited for a lock sees the other tables as they were before: the decision is a statement of its own.
 _LOCK_FOR_SUBMIT = (
-    "SELECT a.id, c.id FROM spark_ad AS a JOIN ad_code AS u ON u.ad_id = a.id JOIN video_code AS c ON c.id = u.code_id "
-    "WHERE a.id = %(row)s FOR NO KEY UPDATE OF a, c"
-).encode()
+    b"SELECT a.id, c.id FROM spark_ad AS a JOIN ad_code AS u ON u.ad_id = a.id JOIN video_code AS c ON c.id = u.code_id "
+    b"WHERE a.id = %(row)s FOR NO KEY UPDATE OF a, c"
+)
 _SUBMIT = f"""
     WITH ad AS MATERIALIZED (
         SELECT a.*, g.ends_at, p.state AS shown FROM spark_ad AS a JOIN post AS p ON p.id = a.post_id

@@ -35,10 +35,13 @@ class Place(Protocol):
         """A context with the URL of a new, empty database."""
         ...
 
+    def drop(self) -> None:
+        """Forget what was filled."""
+
 
 def opened(url: str, synchronous: str = "FULL") -> SparkAds:
     """The program on a database, with every setting as it comes."""
-    return SparkAds(url, settings=Settings(synchronous=synchronous))
+    return SparkAds(url, settings=Settings.model_validate({"synchronous": synchronous}))
 
 
 class Sqlite:

@@ -36,7 +36,9 @@ def table(lines: Sequence[Line]) -> str:
     """All lines, in columns."""
     rows = [HEADS, *map(_cells, lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def as_json(lines: Sequence[Line], bench: Bench) -> dict[str, Any]:
@@ -99,9 +101,9 @@ def _plot(path: Path, lines: Sequence[Line]) -> None:
     mpl.use("svg")
     # The same figures give the same file: no date, and no random names in it.
     mpl.rcParams.update({"svg.hashsalt": "sparkads", "svg.fonttype": "none", "font.size": 9})
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.27 * len(lines)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.27 * len(lines)), layout="constrained")
     for place, line in enumerate(reversed(lines)):
         colour = "tab:green" if line.met else "tab:red"
         axes.barh(place, line.ratio, color=colour, height=0.6)
@@ -112,7 +114,7 @@ def _plot(path: Path, lines: Sequence[Line]) -> None:
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.set_xlabel("ours / compared with; the black stroke is the target")
     figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def _processor() -> str:

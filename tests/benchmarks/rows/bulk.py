@@ -21,7 +21,12 @@ def in_row_order(bench: Bench, place: Place) -> Iterator[Line]:
     with place.copy(_portfolio(OVERDUE, small)) as url:
         peak = in_a_child(expire_ours, url).peak
     yield Line(
-        1, f"expire {bench.swept:,} codes and their ads, in row order", place.name, ours, floor["by deadline"], Target(1.25)
+        1,
+        f"expire {bench.swept:,} codes and their ads, in row order",
+        place.name,
+        ours,
+        floor["by deadline"],
+        Target(1.25),
     )
     memory = Target(120e6, absolute=True)
     yield Line(1, "the most memory held meanwhile", place.name, Figure(peaks, BYTES), None, memory)

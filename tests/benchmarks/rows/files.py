@@ -26,7 +26,9 @@ def taken_in(bench: Bench, place: Place) -> Iterator[Line]:
             for rows, sheet in sheets.items():
                 with place.new() as url:
                     ran[rows].append(in_a_child(import_ours, url, sheet, rows))
-    yield from _lines(place, f"import {bench.imported:,} codes", bench.imported, ran[bench.imported], few, ran[few])
+    yield from _lines(
+        place, f"import {bench.imported:,} codes", bench.imported, ran[bench.imported], few, ran[few]
+    )
 
 
 def written_out(bench: Bench, place: Place) -> Iterator[Line]:
@@ -36,7 +38,9 @@ def written_out(bench: Bench, place: Place) -> Iterator[Line]:
     for _ in range(bench.runs):
         for rows, url in urls.items():
             ran[rows].append(in_a_child(export_ours, url, rows))
-    yield from _lines(place, f"export {bench.exported:,} codes", bench.exported, ran[bench.exported], few, ran[few])
+    yield from _lines(
+        place, f"export {bench.exported:,} codes", bench.exported, ran[bench.exported], few, ran[few]
+    )
 
 
 def import_ours(url: str, sheet: Path, rows: int) -> float:
@@ -54,7 +58,10 @@ def import_ours(url: str, sheet: Path, rows: int) -> float:
 def export_ours(url: str, rows: int) -> float:
     spark = opened(url)
     try:
-        with TemporaryDirectory() as folder, Path(folder, "codes.csv").open("w", encoding="utf-8", newline="") as out:
+        with (
+            TemporaryDirectory() as folder,
+            Path(folder, "codes.csv").open("w", encoding="utf-8", newline="") as out,
+        ):
             written: list[int] = []
             took = timed(lambda: written.append(export(spark, "codes", out, reveal=True)))
         if written != [rows]:
@@ -64,13 +71,11 @@ def export_ours(url: str, rows: int) -> float:
         spark.close()
 
 
-def _lines(
-    place: Place, work: str, rows: int, ran: list[Ran], few: int, compared: list[Ran]
-) -> Iterator[Line]:
+def _lines(place: Place, work: str, rows: int, ran: list[Ran], few: int, compared: list[Ran]) -> Iterator[Line]:
     rates = Figure([rows / each.value for each in ran], PER_SECOND)
     yield Line(8, work, place.name, rates, None, Target(20_000, absolute=True, at_least=True))
-    peaks = [Figure([float(each.peak) for each in those], BYTES) for those in (ran, compared)]
-    yield Line(8, f"the most memory held meanwhile, against {few:,}", place.name, *peaks, Target(1.1))
+    peak, before = (Figure([float(each.peak) for each in those], BYTES) for those in (ran, compared))
+    yield Line(8, f"the most memory held meanwhile, against {few:,}", place.name, peak, before, Target(1.1))
 
 
 def _sheet(folder: Path, rows: int) -> Path:

@@ -15,7 +15,7 @@ def over_many(bench: Bench, place: Place) -> Iterator[Line]:
     code = bench.read // 2
     works = {
         "can, with its reasons": lambda: spark.codes.can(code),
-        "list, the first page": lambda: spark.codes.list(),
+        "list, the first page": spark.codes.list,
         "list, a page in the middle": lambda: spark.codes.list(after=code),
         "show: the row, its history, what may come": lambda: (
             spark.codes.get(code),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.fill import OVERDUE, Portfolio
@@ -25,7 +26,9 @@ def beside_a_sweep(bench: Bench, place: Place) -> Iterator[Line]:
     with place.copy(portfolio) as url:
         calls = _calls_beside(url, portfolio)
     limit = 0.05 if place.name == "SQLite" else 0.1
-    remark = f"{len(calls.values):,} calls; median {calls.median * 1e3:.1f} ms, most {max(calls.values) * 1e3:.0f} ms"
+    remark = (
+        f"{len(calls.values):,} calls; median {calls.median * 1e3:.1f} ms, most {max(calls.values) * 1e3:.0f} ms"
+    )
     work = f"p99 of authorize during a sweep of {codes:,}"
     p99 = Figure([calls.at(0.99)])
     details = {"calls": list(calls.values)}
@@ -55,7 +58,7 @@ def _calls_beside(url: str, portfolio: Portfolio) -> Figure:
             _wait_for_the_first_batch(url)
             while sweeping.is_alive():
                 row = next(rows)
-                calls.append(timed(lambda row=row: spark.codes.authorize(row, actor="bench")))
+                calls.append(timed(partial(spark.codes.authorize, row, actor="bench")))
                 time.sleep(BETWEEN)
         finally:
             sweeping.join()
