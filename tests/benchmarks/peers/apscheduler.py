@@ -1,0 +1,56 @@
+"""APScheduler 3 with an SQL job store: a timer is a job with a date; it has no calls to compare."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from tests.benchmarks.peers.common import Asked, answer, asked
+
+_finished = threading.Semaphore(0)
+
+
+def job() -> None:
+    """What a timer does: nothing, but that it was done is told."""
+    _finished.release()
+
+
+def measure(it: Asked) -> None:
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    before = _scheduler(it)
+    before.start(paused=True)
+    due = datetime.now(UTC) + timedelta(seconds=1)
+    for number in range(it.count):
+        before.add_job(f"{__spec__.name}:job", "date", run_date=due, id=str(number))
+    before.shutdown()
+    # They come due while nobody watches, as after a downtime.
+    time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds() + 1))
+    after = _scheduler(it)
+    began = time.perf_counter()
+    after.start()
+    done = sum(_finished.acquire(timeout=60) for _ in range(it.count))
+    seconds = time.perf_counter() - began
+    after.shutdown(wait=False)
+    answer(it, done, seconds)
+
+
+def _scheduler(it: Asked) -> BackgroundScheduler:
+    """With its default misfire grace of a second it would drop every timer that is overdue."""
+    return BackgroundScheduler(
+        jobstores={"default": SQLAlchemyJobStore(url=it.url)},
+        executors={"default": ThreadPoolExecutor(10)},
+        job_defaults={"misfire_grace_time": None, "max_instances": 1},
+        timezone="UTC",
+    )
+
+
+if __name__ == "__main__":
+    # The jobs are found by the module's name, and must find this one and not another of the same file.
+    sys.modules[__spec__.name] = sys.modules["__main__"]
+    measure(asked())

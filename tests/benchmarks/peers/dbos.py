@@ -1,0 +1,102 @@
+"""DBOS: durable workflows; a call is a workflow whose only step moves the row in a transaction."""
+
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, SQLAlchemyDatasource
+from tests.benchmarks.peers.common import LOG, MOVE, SINGLE, Asked, answer, asked
+
+QUEUE = "due"
+PATIENCE = 600.0
+
+
+def measure(it: Asked) -> None:
+    config: DBOSConfig = {
+        "name": "bench",
+        "system_database_url": it.url if it.on_sqlite else it.conninfo,
+        "log_level": "ERROR",
+        "application_version": "1",
+        "run_admin_server": False,
+    }
+    if it.scenario == SINGLE:
+        _calls(it, config)
+    else:
+        _timers(it, config)
+    DBOS.destroy()
+
+
+def _calls(it: Asked, config: DBOSConfig) -> None:
+    DBOS(config=config)
+    source = SQLAlchemyDatasource.create(it.url)
+    engine = sa.create_engine(it.url)
+    with engine.begin() as connection:
+        for statement in it.tables():
+            connection.execute(sa.text(statement))
+        rows = [{"id": number} for number in range(it.count)]
+        connection.execute(sa.text("INSERT INTO code VALUES (:id, 'pending')"), rows)
+
+    @source.transaction()
+    def move(row: int) -> None:
+        session = source.sql_session()
+        session.execute(sa.text(MOVE.format(id=":id")), {"id": row})
+        session.execute(sa.text(LOG.format(id=":id")), {"id": row})
+
+    @DBOS.workflow()
+    def authorize(row: int) -> None:
+        move(row)
+
+    DBOS.launch()
+    began = time.perf_counter()
+    for number in range(it.count):
+        authorize(number)
+    seconds = time.perf_counter() - began
+    with engine.connect() as connection:
+        done = connection.execute(sa.text("SELECT count(*) FROM history")).scalar_one()
+    answer(it, done, seconds)
+
+
+def _timers(it: Asked, config: DBOSConfig) -> None:
+    DBOS(config=config)
+
+    @DBOS.workflow()
+    def timer(number: int) -> int:
+        return number
+
+    def launch() -> None:
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=100, polling_interval_sec=0.05)
+
+    launch()
+    DBOS.destroy()
+    client = DBOSClient(system_database_url=config["system_database_url"], application_name="bench")
+    for number in range(it.count):
+        client.enqueue(
+            {
+                "workflow_name": timer.__qualname__,
+                "queue_name": QUEUE,
+                "delay_seconds": 0.001,
+                "app_version": "1",
+            },
+            number,
+        )
+    client.destroy()
+    # They come due while nobody watches, as after a downtime.
+    time.sleep(1)
+    DBOS(config=config)
+    began = time.perf_counter()
+    launch()
+    table = "workflow_status" if it.on_sqlite else "dbos.workflow_status"
+    counted = sa.text(f"SELECT count(*) FROM {table} WHERE status = 'SUCCESS'")
+    engine = sa.create_engine(it.url)
+    done = 0
+    while done < it.count and time.perf_counter() - began < PATIENCE:
+        time.sleep(0.05)
+        with engine.connect() as connection:
+            done = connection.execute(counted).scalar_one()
+    answer(it, done, time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    measure(asked())

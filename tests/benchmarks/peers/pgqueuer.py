@@ -1,0 +1,58 @@
+"""pgqueuer: a queue in PostgreSQL; a call is a job that moves the row in a transaction of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
+from tests.benchmarks.peers.common import LOG, MOVE, SINGLE, Asked, answer, asked
+
+BATCH = 50
+
+
+async def measure(it: Asked) -> None:
+    connection = await asyncpg.connect(it.conninfo)
+    queries = Queries(AsyncpgDriver(connection))
+    await queries.install()
+    pool = await asyncpg.create_pool(it.conninfo, min_size=5, max_size=20)
+    for statement in it.tables():
+        await pool.execute(statement)
+    await pool.execute("INSERT INTO code SELECT i, 'pending' FROM generate_series(1, $1::int) AS i", it.count)
+    work = PgQueuer(AsyncpgDriver(connection))
+    done = 0
+
+    @work.entrypoint("move")
+    async def move(job: Any) -> None:
+        nonlocal done
+        if it.scenario == SINGLE:
+            async with pool.acquire() as writing, writing.transaction():
+                row = int(job.payload)
+                await writing.execute(MOVE.format(id="$1"), row)
+                await writing.execute(LOG.format(id="$1"), row)
+        done += 1
+
+    after = [timedelta(milliseconds=1)] * it.count
+    await queries.enqueue(
+        ["move"] * it.count, [str(i + 1).encode() for i in range(it.count)], [0] * it.count, after
+    )
+    await asyncio.sleep(0.5)
+    began = time.perf_counter()
+    running = asyncio.create_task(work.run(batch_size=BATCH, dequeue_timeout=timedelta(seconds=1)))
+    # Done is what is no longer in the queue: acknowledged, and durably so.
+    while await pool.fetchval("SELECT count(*) FROM pgqueuer"):
+        await asyncio.sleep(0.01)
+    seconds = time.perf_counter() - began
+    answer(it, done, seconds)
+    work.shutdown.set()
+    await asyncio.wait_for(running, 20)
+    await pool.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(measure(asked()))

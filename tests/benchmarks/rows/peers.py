@@ -1,0 +1,111 @@
+"""Row 11: other people's programs on the same work, in an environment that the benchmark makes for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import venv
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.fill import OVERDUE, Portfolio
+from tests.benchmarks.measure import PER_SECOND, Figure, Line, Target, taking_turns, timed
+from tests.benchmarks.places import Place, opened
+
+HERE = Path(__file__).parents[1] / "peers"
+ENVIRONMENT = Path(".bench-venv")
+"""Kept from one run to the next, in the folder where the benchmark is started."""
+
+PEERS = {
+    "django_fsm": "django-fsm-2 + Django",
+    "statemachine": "python-statemachine + SQLModel",
+    "dbos": "DBOS",
+    "apscheduler": "APScheduler with an SQL job store",
+    "pgqueuer": "pgqueuer",
+    "procrastinate": "procrastinate",
+}
+ONLY_POSTGRESQL = ("pgqueuer", "procrastinate")
+ONLY_TIMERS = ("apscheduler",)
+SLOW = ("dbos", "procrastinate", "statemachine", "apscheduler", "django_fsm")
+"""Those that would need minutes for as many timers as the others; they are given a tenth, and so are we."""
+
+
+def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
+    """A row moved with its history, durably; as the peer does it best: one by one, or by its own workers."""
+    for peer in _peers_on(place):
+        if peer not in ONLY_TIMERS:
+            ours, theirs = _compared(bench, place, peer, "single", bench.peer_calls, _calls)
+            yield Line(
+                11, f"single calls, against {PEERS[peer]}", place.name, ours, theirs, Target(1.0, at_least=True)
+            )
+
+
+def due_timers(bench: Bench, place: Place) -> Iterator[Line]:
+    """Timers that came due during a downtime."""
+    for peer in _peers_on(place):
+        count = bench.peer_timers // 10 if peer in SLOW else bench.peer_timers
+        ours, theirs = _compared(bench, place, peer, "timers", count, _timers)
+        yield Line(11, f"due timers, against {PEERS[peer]}", place.name, ours, theirs, Target(10, at_least=True))
+
+
+def _peers_on(place: Place) -> list[str]:
+    return [peer for peer in PEERS if place.name == "PostgreSQL" or peer not in ONLY_POSTGRESQL]
+
+
+def _compared(
+    bench: Bench, place: Place, peer: str, scenario: str, count: int, ours: Callable[[Place, int], float]
+) -> list[Figure]:
+    """How many a second, ours and theirs, in turns."""
+    works = (partial(ours, place, count), partial(_theirs, place, peer, scenario, count))
+    return [
+        Figure([count / seconds for seconds in values], PER_SECOND) for values in taking_turns(bench.runs, *works)
+    ]
+
+
+def _calls(place: Place, count: int) -> float:
+    with place.copy(Portfolio(count, code_state="pending")) as url:
+        spark = opened(url)
+
+        def authorize_each() -> None:
+            for row in range(1, count + 1):
+                spark.codes.authorize(row, actor="bench")
+
+        try:
+            return timed(authorize_each)
+        finally:
+            spark.close()
+
+
+def _timers(place: Place, count: int) -> float:
+    with place.copy(Portfolio(count, due=OVERDUE)) as url:
+        spark = opened(url)
+        try:
+            return timed(spark.tick)
+        finally:
+            spark.close()
+
+
+def _theirs(place: Place, peer: str, scenario: str, count: int) -> float:
+    """The seconds that a peer needed, by its own clock, from when all was ready until all was done."""
+    with place.new() as url:
+        command = [str(_python()), "-m", f"tests.benchmarks.peers.{peer}", scenario, str(count), url]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
+    if done.returncode:
+        raise RuntimeError(f"{PEERS[peer]} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+    seconds: float = json.loads(done.stdout.splitlines()[-1])["seconds"]
+    return seconds
+
+
+def _python() -> Path:
+    """The Python of the peers' environment, which is made when it is not there or other versions are wanted."""
+    python = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin") / "python"
+    wanted = (HERE / "requirements.txt").read_text(encoding="utf-8")
+    installed = ENVIRONMENT / "installed.txt"
+    if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
+        venv.create(ENVIRONMENT, clear=True, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+        installed.write_text(wanted, encoding="utf-8")
+    return python
