@@ -61,7 +61,7 @@ def measure(it: Asked) -> None:
     began = time.perf_counter()
     with Session(engine) as session:
         due = session.exec(select(Code.id).where(Code.state == state, Code.expires_at <= datetime.now(UTC))).all()
-    for key in due:
+    for key in filter(None, due):
         with Session(engine) as session:
             code = session.get_one(Code, key)
             source = code.state
