@@ -88,7 +88,7 @@ class Database(Protocol):
 
 _SQLITE: Database = sqlite
 _POSTGRESQL: Database = postgresql
-_ALL = (_SQLITE, _POSTGRESQL)
+_ALL: list[Database] = [_SQLITE, _POSTGRESQL]
 rules.WORDS.update({sqlite.NAME: sqlite.forbid, postgresql.NAME: postgresql.forbid})
 
 
