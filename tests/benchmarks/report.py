@@ -69,8 +69,10 @@ def write(page: Path, facts: dict[str, Any], lines: Sequence[Line]) -> None:
     words = _filled(words, "machine", "\n".join(f"- {name}: {fact}" for name, fact in facts["machine"].items()))
     head = "| " + " | ".join(HEADS) + " |\n" + "|" + " --- |" * len(HEADS) + "\n"
     words = _filled(words, "table", head + "\n".join("| " + " | ".join(_cells(line)) + " |" for line in lines))
+    plot = page.with_suffix(".svg")
+    words = _filled(words, "plot", f"![How many times the floor each line takes, with its target]({plot.name})")
     page.write_text(words, encoding="utf-8")
-    _plot(page.with_suffix(".svg"), [line for line in lines if line.ratio is not None and line.target is not None])
+    _plot(plot, [line for line in lines if line.ratio is not None and line.target is not None])
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def _plot(path: Path, lines: Sequence[Line]) -> None:
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.27 * len(lines)), layout="constrained")
     for place, line in enumerate(reversed(lines)):
         colour = "tab:green" if line.met else "tab:red"
-        axes.barh(place, line.ratio, color=colour, height=0.6)
+        axes.barh(place, line.ratio or 0.0, color=colour, height=0.6)
         if line.target is not None and not line.target.absolute:
             axes.plot([line.target.limit] * 2, [place - 0.45, place + 0.45], color="black", linewidth=2)
     axes.set_yticks(range(len(lines)), [f"{line.row}. {line.work} ({line.database})" for line in reversed(lines)])
