@@ -1,0 +1,8 @@
+"""How the tables of an older version become those of this one: revisions of each package, run by Alembic."""
+
+from __future__ import annotations
+
+from statewright.migrations.revision import add_deadline, change_states, run_script
+from statewright.migrations.upgrade import ENGINE, Line, upgrade, versions_found
+
+__all__ = ["ENGINE", "Line", "add_deadline", "change_states", "run_script", "upgrade", "versions_found"]

@@ -1,0 +1,128 @@
+"""What a revision does: run frozen SQL, give a chart other states, give a row another deadline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Table, Text, text
+from sqlalchemy.schema import AddConstraint, CreateIndex
+
+from statewright import dialects
+from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant
+from statewright.errors import StoreError
+from statewright.tables import NAMES
+
+
+def run_script(file: str) -> None:
+    """Run the SQL beside a revision: `shop_1.sqlite.sql` beside `shop_1.py`; a blank line ends a statement."""
+    connection = _connection()
+    script = Path(file).with_suffix(f".{dialects.of(connection).NAME}.sql")
+    for statement in script.read_text(encoding="utf-8").split("\n\n"):
+        connection.execute(text(statement.replace(":", "\\:")))
+
+
+def change_states(table: str, states: Sequence[str]) -> None:
+    """Let the rows of a table be in these states and no others, as its chart's new version has them.
+
+    Raises StoreError when a row is in another one: move those first, by an UPDATE of your revision.
+    """
+    connection = _connection()
+    changed = _table(table, Column("state", Text))
+    allowed = changed.c.state.in_(states)
+    if found := connection.execute(changed.select().where(~allowed).limit(1)).scalar():
+        raise StoreError(f'cannot change the states of {table}: a row is in the state "{found}"; move it first')
+    check = CheckConstraint(allowed, name="state")
+    changed.append_constraint(check)
+    words = _words(connection, check)
+    name = f"ck_{table}_state"
+    if _can_alter(connection):
+        connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+        _constrain(connection, table, name, words)
+    else:
+        _rewrite(connection, table, lambda sql: _replaced(sql, name, words))
+
+
+def add_deadline(table: str, column: str) -> None:
+    """Give a table a column for a deadline, NULL in every row, with the check and the index of one.
+
+    In the application's table it must be the last column, its deadline the last of the workflow.
+    """
+    connection = _connection()
+    at = Column(column, Instant)
+    changed = _table(table, at)
+    check = CheckConstraint(at.between(FIRST_INSTANT, LAST_INSTANT), name=f"{column}_in_calendar")
+    changed.append_constraint(check)
+    words, name = _words(connection, check), f"ck_{table}_{column}_in_calendar"
+    kind = at.type.compile(connection.dialect)
+    if _can_alter(connection):
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} {kind}"))
+        _constrain(connection, table, name, words)
+    else:
+        _rewrite(connection, table, lambda sql: _extended(sql, f"{column} {kind}", words))
+    armed = at.is_not(None)
+    index = Index(f"ix_{table}_{column}", at, sqlite_where=armed, postgresql_where=armed)
+    connection.execute(CreateIndex(index))
+
+
+def _connection() -> Connection:
+    from alembic import op
+
+    return op.get_bind()
+
+
+def _table(name: str, *columns: Column[Any]) -> Table:
+    return Table(name, MetaData(naming_convention=NAMES), *columns)
+
+
+def _words(connection: Connection, check: CheckConstraint) -> str:
+    """A constraint as it stands in CREATE TABLE."""
+    compiled = str(AddConstraint(check).compile(dialect=connection.dialect))
+    return compiled[compiled.index("CONSTRAINT") :].strip()
+
+
+def _can_alter(connection: Connection) -> bool:
+    return connection.dialect.supports_alter
+
+
+def _constrain(connection: Connection, table: str, name: str, words: str) -> None:
+    connection.execute(text(f"ALTER TABLE {table} ADD {words} NOT VALID".replace(":", "\\:")))
+    connection.execute(text(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
+
+
+def _rewrite(connection: Connection, table: str, change: Callable[[str], str]) -> None:
+    """Change the words that a table was made with; its rows, indexes and triggers stay as they are.
+
+    SQLite's own procedure for what changes nothing on the disk. A copy put in the table's
+    place would fail: a trigger of another table that names this one forbids to rename the copy.
+    """
+    before: str = connection.execute(
+        text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name"), {"name": table}
+    ).scalar_one()
+    cookie: int = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    try:
+        connection.execute(
+            text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :name"),
+            {"sql": change(before), "name": table},
+        )
+        connection.exec_driver_sql(f"PRAGMA schema_version = {cookie + 1}")
+    finally:
+        connection.exec_driver_sql("PRAGMA writable_schema = OFF")
+    if (said := connection.exec_driver_sql(f"PRAGMA quick_check({table})").scalar_one()) != "ok":
+        raise StoreError(f"cannot change the table {table}: {said}")
+
+
+def _replaced(sql: str, name: str, words: str) -> str:
+    changed, times = re.subn(rf"CONSTRAINT {name} CHECK \(state IN \([^()]*\)\)", lambda _: words, sql)
+    if times != 1:
+        raise StoreError(f"expected one constraint {name}, found {times}; was the table changed by hand?")
+    return changed
+
+
+def _extended(sql: str, column: str, words: str) -> str:
+    """The words with a column after the last, and a constraint after the last."""
+    columns, mark, constraints = sql.rstrip().removesuffix(")").rstrip().partition("CONSTRAINT")
+    return f"{columns}{column}, \n\t{mark}{constraints}, \n\t{words}\n)"

@@ -1,0 +1,157 @@
+CREATE TABLE ad_account (
+    id INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_ad_account PRIMARY KEY (id),
+    CONSTRAINT uq_ad_account_name UNIQUE (name),
+    CONSTRAINT ck_ad_account_state CHECK (state IN ('open', 'closed'))
+)
+
+CREATE TABLE post (
+    id INTEGER NOT NULL,
+    item_id VARCHAR,
+    creator VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    original_id INTEGER,
+    origin VARCHAR NOT NULL,
+    caption VARCHAR NOT NULL,
+    ads_only BOOLEAN NOT NULL,
+    posts_allowed BOOLEAN NOT NULL,
+    terms_accepted BOOLEAN NOT NULL,
+    ads_enabled BOOLEAN NOT NULL,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_post PRIMARY KEY (id),
+    CONSTRAINT uq_post_item_id UNIQUE (item_id),
+    CONSTRAINT fk_post_original_id_post FOREIGN KEY(original_id) REFERENCES post (id) ON DELETE RESTRICT,
+    CONSTRAINT ck_post_state CHECK (state IN ('draft', 'private', 'friends', 'public'))
+)
+
+CREATE INDEX ix_post_creator ON post (creator)
+
+CREATE INDEX ix_post_original_id ON post (original_id)
+
+CREATE TABLE identity (
+    id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    kind VARCHAR NOT NULL,
+    handle VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_identity PRIMARY KEY (id),
+    CONSTRAINT uq_identity_account_id UNIQUE (account_id, kind, handle),
+    CONSTRAINT fk_identity_account_id_ad_account FOREIGN KEY(account_id) REFERENCES ad_account (id) ON DELETE RESTRICT,
+    CONSTRAINT ck_identity_state CHECK (state IN ('pending', 'usable', 'withdrawn'))
+)
+
+CREATE TABLE video_code (
+    id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    post_id INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    fingerprint VARCHAR NOT NULL,
+    hint VARCHAR NOT NULL,
+    days INTEGER NOT NULL,
+    issued_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    expire_due_at BIGINT,
+    remind_due_at BIGINT,
+    authorized_at BIGINT,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_video_code PRIMARY KEY (id),
+    CONSTRAINT fk_video_code_account_id_ad_account FOREIGN KEY(account_id) REFERENCES ad_account (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_video_code_post_id_post FOREIGN KEY(post_id) REFERENCES post (id) ON DELETE RESTRICT,
+    CONSTRAINT ck_video_code_state CHECK (state IN ('pending', 'authorized', 'in_review', 'live', 'expired', 'rejected', 'revoked', 'deleted')),
+    CONSTRAINT ck_video_code_expire_due_at_in_calendar CHECK (expire_due_at BETWEEN -62135596800000000 AND 253402300799999999),
+    CONSTRAINT ck_video_code_remind_due_at_in_calendar CHECK (remind_due_at BETWEEN -62135596800000000 AND 253402300799999999)
+)
+
+CREATE INDEX ix_video_code_expire_due_at ON video_code (expire_due_at) WHERE expire_due_at IS NOT NULL
+
+CREATE INDEX ix_video_code_post_id ON video_code (post_id)
+
+CREATE INDEX ix_video_code_remind_due_at ON video_code (remind_due_at) WHERE remind_due_at IS NOT NULL
+
+CREATE UNIQUE INDEX uq_video_code_fingerprint ON video_code (account_id, fingerprint) WHERE state != 'deleted'
+
+CREATE TABLE campaign (
+    id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    objective VARCHAR,
+    budget INTEGER,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_campaign PRIMARY KEY (id),
+    CONSTRAINT uq_campaign_account_id UNIQUE (account_id, name),
+    CONSTRAINT fk_campaign_account_id_ad_account FOREIGN KEY(account_id) REFERENCES ad_account (id) ON DELETE RESTRICT,
+    CONSTRAINT ck_campaign_state CHECK (state IN ('open', 'deleted'))
+)
+
+CREATE TABLE ad_group (
+    id INTEGER NOT NULL,
+    campaign_id INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    location VARCHAR,
+    budget INTEGER,
+    starts_at BIGINT,
+    ends_at BIGINT,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_ad_group PRIMARY KEY (id),
+    CONSTRAINT uq_ad_group_campaign_id UNIQUE (campaign_id, name),
+    CONSTRAINT fk_ad_group_campaign_id_campaign FOREIGN KEY(campaign_id) REFERENCES campaign (id) ON DELETE RESTRICT,
+    CONSTRAINT ck_ad_group_state CHECK (state IN ('open', 'deleted'))
+)
+
+CREATE TABLE spark_ad (
+    id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    ad_group_id INTEGER NOT NULL,
+    post_id INTEGER NOT NULL,
+    identity_id INTEGER,
+    name VARCHAR NOT NULL,
+    end_due_at BIGINT,
+    state VARCHAR NOT NULL,
+    CONSTRAINT pk_spark_ad PRIMARY KEY (id),
+    CONSTRAINT fk_spark_ad_account_id_ad_account FOREIGN KEY(account_id) REFERENCES ad_account (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_spark_ad_ad_group_id_ad_group FOREIGN KEY(ad_group_id) REFERENCES ad_group (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_spark_ad_post_id_post FOREIGN KEY(post_id) REFERENCES post (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_spark_ad_identity_id_identity FOREIGN KEY(identity_id) REFERENCES identity (id) ON DELETE RESTRICT,
+    CONSTRAINT ck_spark_ad_state CHECK (state IN ('pending', 'authorized', 'in_review', 'live', 'paused', 'rejected', 'expired', 'deleted')),
+    CONSTRAINT ck_spark_ad_end_due_at_in_calendar CHECK (end_due_at BETWEEN -62135596800000000 AND 253402300799999999)
+)
+
+CREATE INDEX ix_spark_ad_account_id ON spark_ad (account_id, state)
+
+CREATE INDEX ix_spark_ad_ad_group_id ON spark_ad (ad_group_id)
+
+CREATE INDEX ix_spark_ad_end_due_at ON spark_ad (end_due_at) WHERE end_due_at IS NOT NULL
+
+CREATE INDEX ix_spark_ad_identity_id ON spark_ad (identity_id)
+
+CREATE INDEX ix_spark_ad_post_id ON spark_ad (post_id)
+
+CREATE UNIQUE INDEX uq_spark_ad_name ON spark_ad (ad_group_id, name) WHERE state != 'deleted'
+
+CREATE TABLE ad_code (
+    ad_id INTEGER NOT NULL,
+    post_id INTEGER NOT NULL,
+    code_id INTEGER,
+    CONSTRAINT pk_ad_code PRIMARY KEY (ad_id, post_id),
+    CONSTRAINT fk_ad_code_ad_id_spark_ad FOREIGN KEY(ad_id) REFERENCES spark_ad (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_ad_code_post_id_post FOREIGN KEY(post_id) REFERENCES post (id) ON DELETE RESTRICT,
+    CONSTRAINT fk_ad_code_code_id_video_code FOREIGN KEY(code_id) REFERENCES video_code (id) ON DELETE RESTRICT
+)
+
+CREATE INDEX ix_ad_code_code_id ON ad_code (code_id)
+
+CREATE INDEX ix_ad_code_post_id ON ad_code (post_id)
+
+CREATE TRIGGER IF NOT EXISTS video_code_is_kept_while_used BEFORE UPDATE OF state ON video_code FOR EACH ROW WHEN NEW.state = 'deleted' AND EXISTS (SELECT 1 FROM spark_ad WHERE spark_ad.state <> 'deleted' AND (spark_ad.post_id = NEW.post_id OR spark_ad.post_id IN (SELECT post.id FROM post WHERE post.original_id = NEW.post_id) OR spark_ad.id IN (SELECT ad_code.ad_id FROM ad_code WHERE ad_code.code_id = NEW.id))) BEGIN SELECT RAISE(ABORT, 'an ad that is not deleted uses the video of this code'); END
+
+CREATE TRIGGER IF NOT EXISTS video_code_is_not_replaced_while_used BEFORE INSERT ON video_code FOR EACH ROW WHEN NEW.state = 'deleted' AND EXISTS (SELECT 1 FROM spark_ad WHERE spark_ad.state <> 'deleted' AND (spark_ad.post_id = NEW.post_id OR spark_ad.post_id IN (SELECT post.id FROM post WHERE post.original_id = NEW.post_id) OR spark_ad.id IN (SELECT ad_code.ad_id FROM ad_code WHERE ad_code.code_id = NEW.id))) BEGIN SELECT RAISE(ABORT, 'an ad that is not deleted uses the video of this code'); END
+
+CREATE TRIGGER IF NOT EXISTS video_code_is_not_removed_while_used BEFORE DELETE ON video_code FOR EACH ROW WHEN EXISTS (SELECT 1 FROM spark_ad WHERE spark_ad.state <> 'deleted' AND (spark_ad.post_id = OLD.post_id OR spark_ad.post_id IN (SELECT post.id FROM post WHERE post.original_id = OLD.post_id) OR spark_ad.id IN (SELECT ad_code.ad_id FROM ad_code WHERE ad_code.code_id = OLD.id))) BEGIN SELECT RAISE(ABORT, 'an ad that is not deleted uses the video of this code'); END
+
+CREATE TRIGGER IF NOT EXISTS ad_code_is_not_deleted_on_insert BEFORE INSERT ON ad_code FOR EACH ROW WHEN EXISTS (SELECT 1 FROM video_code WHERE id = NEW.code_id AND state = 'deleted') BEGIN SELECT RAISE(ABORT, 'this code is deleted; no ad can use it'); END
+
+CREATE TRIGGER IF NOT EXISTS ad_code_is_not_deleted_on_update BEFORE UPDATE ON ad_code FOR EACH ROW WHEN EXISTS (SELECT 1 FROM video_code WHERE id = NEW.code_id AND state = 'deleted') BEGIN SELECT RAISE(ABORT, 'this code is deleted; no ad can use it'); END
+
+CREATE TRIGGER IF NOT EXISTS spark_ad_is_not_revived_on_a_deleted_code BEFORE UPDATE OF state ON spark_ad FOR EACH ROW WHEN OLD.state = 'deleted' AND NEW.state <> 'deleted' AND EXISTS (SELECT 1 FROM ad_code JOIN video_code ON video_code.id = ad_code.code_id WHERE ad_code.ad_id = NEW.id AND video_code.state = 'deleted') BEGIN SELECT RAISE(ABORT, 'a code of this ad is deleted'); END
