@@ -15,12 +15,15 @@ _NOW = "statement_timestamp()"
 
 
 def _ending(due: str, event: str, target: str) -> bytes:
-    """End the codes that `due` selects and stop the ads on them, in one statement: no guard looks beyond its row."""
+    """End the codes that `due` selects and stop the ads on them, in one statement: no guard looks beyond its row.
+
+    The arrays, and NOT IN, are for the planner: joined to what it knows nothing of, it would read whole tables.
+    """
     return f"""
     WITH due AS MATERIALIZED ({due}),
     ended AS (
         UPDATE video_code AS c SET state = '{target}', expire_due_at = NULL, remind_due_at = NULL
-        FROM due WHERE c.id = due.id
+        WHERE c.id = ANY (ARRAY(SELECT id FROM due))
     ),
     logged AS (
         {_LOG} SELECT %(batch)s, NULL, 'video_code', id, '{event}', state, '{target}', {_NOW}, due_at, %(actor)s,
@@ -35,7 +38,7 @@ def _ending(due: str, event: str, target: str) -> bytes:
         WHERE a.state IN {AUTHORIZED_ADS} FOR NO KEY UPDATE OF a
     ),
     stopped AS (
-        UPDATE spark_ad AS a SET state = 'expired', end_due_at = NULL FROM reached WHERE a.id = reached.id
+        UPDATE spark_ad AS a SET state = 'expired', end_due_at = NULL WHERE a.id = ANY (ARRAY(SELECT id FROM reached))
     ),
     told AS (
         {_LOG} SELECT %(batch)s, cause, 'spark_ad', id, 'lose_authorization', state, 'expired', {_NOW}, NULL,
@@ -44,7 +47,7 @@ def _ending(due: str, event: str, target: str) -> bytes:
     SELECT (SELECT count(*) FROM due), (SELECT max(id) FROM due), EXISTS (SELECT 1 FROM set_aside),
         EXISTS (
             SELECT 1 FROM reached JOIN ad_code AS u ON u.ad_id = reached.id JOIN video_code AS c ON c.id = u.code_id
-            WHERE c.state IN {HELD} AND NOT EXISTS (SELECT 1 FROM due WHERE due.id = c.id)
+            WHERE c.state IN {HELD} AND c.id NOT IN (SELECT id FROM due)
         )
     """.encode()
 
