@@ -9,11 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from freezegun import freeze_time
 from tests.postgres import NoServer, Server, server
-from tests.sparkads.places import Database, on_server
+from tests.sparkads.places import Database, Place, on_server
+
+from sparkads.portfolio import SparkAds
+from sparkads.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -95,7 +100,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def fill(place: Database, number: int) -> None:
+def fill(place: Place, number: int) -> None:
     place.sql(BACKLOG.format(number=number))
 
 
@@ -116,6 +121,21 @@ def test_four_daemons_share_a_backlog_and_one_that_is_killed_loses_nothing(postg
                 assert "failed" not in daemons.said(survivor)
         assert place.sql(MOVED) == [("expire", number, number), ("lose_authorization", number, number)]
         assert place.sql(WRONG) == [(0,)]
+
+
+@pytest.mark.parametrize(("fast", "ends_in", "moved"), [(1, 30, 0), (-1, -30, 1)])
+def test_a_daemon_whose_clock_is_wrong_by_an_hour_ends_nothing_early_or_late(
+    postgres: str, fast: int, ends_in: int, moved: int
+):
+    with on_server(postgres) as new_place:
+        place = new_place()
+        fill(place, 1)
+        ends = f"clock_timestamp() + interval '{ends_in} minutes'"
+        place.sql(f"UPDATE video_code SET expires_at = {ends}, expire_due_at = {ends}")
+        with freeze_time(datetime.now(UTC) + timedelta(hours=fast)):
+            spark = SparkAds(place.url, settings=Settings())
+            assert spark.tick().moved.get(("video_code", "expire"), 0) == moved
+            spark.close()
 
 
 def test_daemons_outlive_their_server_and_say_so_once(postgres: str, tmp_path: Path):

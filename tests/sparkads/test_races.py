@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sparkads.errors import RuleBroken
+from sparkads.importing import import_file
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
 from statewright.errors import EventNotPossible, GuardRefused, StatewrightError
@@ -209,6 +210,36 @@ def test_two_daemons_on_one_file_expire_everything_once(desk, crowd):
     ticks = crowd.act(*[lambda spark: spark.tick(pause=0, batch=5)] * 4)
     moved = sum((Counter(tick.moved) for tick in ticks), Counter())
     assert moved == {("video_code", "expire"): 40, ("spark_ad", "lose_authorization"): 40}
+
+
+@ROUNDS
+def test_the_two_codes_of_one_ad_end_at_once_in_two_daemons(desk, crowd, attempt):
+    original = desk.post("mia")
+    duets = [desk.duet(original) for _ in range(6)]
+    codes = [desk.code(post, days=7) for post in (original, *duets)]
+    ads = [desk.live(duet) for duet in duets]
+    desk.clock.advance(days=7)
+    ticks = crowd.act(*[lambda spark: spark.tick(pause=0, batch=1)] * 2)
+    assert kinds(ticks) == {}
+    desk.spark.tick(pause=0)
+    assert {*desk.states(*codes, *ads)} == {"expired"}
+    for code in codes:
+        assert [entry.event for entry in desk.spark.codes.history(code)].count("expire") == 1
+
+
+@ROUNDS
+def test_one_file_that_two_import_at_once_is_taken_once(desk, crowd, attempt, tmp_path):
+    file = tmp_path / "codes.csv"
+    header = "account,code,post,days,issued_at"
+    lines = [
+        f"Brand,{desk.secret()},https://www.tiktok.com/@mia/video/73{number:017},30,2026-02-20T12:00:00Z"
+        for number in range(40)
+    ]
+    file.write_text("\n".join((header, *lines)))
+    done = crowd.act(*[lambda spark: import_file(spark, file, actor="ana")] * 2)
+    assert kinds(done) == {}
+    assert sorted((each.taken, each.unchanged) for each in done) == [(0, 40), (40, 0)]
+    assert len(desk.spark.codes.list()) == 40
 
 
 @ROUNDS
