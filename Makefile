@@ -33,7 +33,7 @@ bench: $(VENV)/.has-bench
 	$(BIN)/python -m tests.benchmarks $(SIZE)
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench-venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find engine workflows tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment remembers where, and with which Python, it was made, and says so only if its own Python still

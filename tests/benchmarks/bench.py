@@ -47,7 +47,7 @@ QUICK = Bench(
     read=20_000,
     processes=5,
     peer_calls=100,
-    peer_timers=300,
+    peer_timers=1_000,
 )
 
 
