@@ -23,7 +23,7 @@ from statewright.errors import (
 )
 from statewright.log import FORCE, START
 from statewright.parameters import LARGEST, arguments_in, bound
-from statewright.store import instant
+from statewright.session import instant
 from statewright.workflow import Guard, Workflow
 
 SHOWN = 10

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from statewright.dialects import DAY, EPOCH, date_of, day_number
 from statewright.errors import StatewrightError
-from statewright.store import instant
+from statewright.session import instant
 from statewright.workflow import Deadline, Workflow
 
 FURTHEST = 36_500

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Text, bindparam
+from sqlalchemy import BigInteger, BindParameter, Boolean, Text
 from sqlalchemy.sql import visitors
 
 from statewright.dialects import Instant
 from statewright.errors import DefinitionError
+from statewright.statement import parameter
 
-NOW: BindParameter[datetime] = bindparam("now", type_=Instant())
+NOW: BindParameter[datetime] = parameter("now", Instant())
 """The instant of the step, for use in guards and assignments."""
 
 TYPES: Mapping[type, Any] = {int: BigInteger(), str: Text(), bool: Boolean(), datetime: Instant()}
@@ -30,7 +31,7 @@ def argument(name: str, kind: type) -> BindParameter[Any]:
     """An event's argument, for use in guards and assignments; kind is int, str, bool or datetime."""
     if kind not in TYPES:
         raise DefinitionError(f"argument {name}", f"it is a {named(kind)}; expected int, str, bool or datetime")
-    return bindparam(_ARGUMENT + name, type_=TYPES[kind])
+    return parameter(_ARGUMENT + name, TYPES[kind])
 
 
 def arguments_in(expression: Any) -> dict[str, type]:
@@ -53,7 +54,7 @@ def bound(now: datetime, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def reserved(column: str) -> bool:
     """Whether a column of this name would be mistaken for a parameter of the statement that sets it."""
-    return column in ("now", "step_batch", "step_before") or column.startswith(_ARGUMENT)
+    return column == "now" or column.startswith((_ARGUMENT, "step_"))
 
 
 def wrong(name: str, kind: type, value: Any) -> str | None:

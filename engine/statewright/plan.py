@@ -1,8 +1,8 @@
-"""A chart's answer as SQL: the two statements, log and apply, that one event needs, built once and kept."""
+"""A chart's answer as SQL: the statements, log and apply, that one event needs, built once and kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from sqlalchemy import (
     Text,
     Update,
     and_,
-    bindparam,
     case,
     exists,
     func,
@@ -24,49 +23,77 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    true,
     type_coerce,
     update,
 )
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.expression import Executable
 from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Decision
+from statewright.dialects import unindexed
 from statewright.log import FORCE, START
 from statewright.parameters import NOW
+from statewright.statement import Statement, parameter
 from statewright.tables import set_aside, transition
 from statewright.workflow import Cascade, Deadline, Workflow
 
 # What the UPDATE is told must not be called like any column of the row: SQLAlchemy would set that column.
-BATCH = bindparam("step_batch", type_=BigInteger())
-BEFORE = bindparam("step_before", type_=BigInteger())
-REACH = bindparam("reach_after", type_=BigInteger()), bindparam("reach_upto", type_=BigInteger())
-ROW = bindparam("row", type_=BigInteger())
-LOCKED = bindparam("locked", type_=ARRAY(BigInteger))
-LIMIT = bindparam("limit", type_=BigInteger())
-_TEXTS = {name: bindparam(name, type_=Text()) for name in ("actor", "reason", "key", "payload")}
+BATCH = parameter("step_batch", BigInteger())
+AFTER = parameter("step_after", BigInteger())
+UPTO = parameter("step_upto", BigInteger())
+TARGET = parameter("step_target", Text())
+CAUSE = parameter("step_cause", BigInteger())
+ROW = parameter("step_row", BigInteger())
+LOCKED = parameter("step_locked", ARRAY(BigInteger))
+_TEXTS = {name: parameter(name, Text()) for name in ("actor", "reason", "key", "payload")}
+
+REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH)
+"""The log rows of the move just made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
-    lock:   locks the rows first and tells their ids; where several write at once, a statement that waited for a
-            row sees that row anew, but its neighbours as they were before it waited
-    locked: `log` among the rows whose ids are bound to `locked`; None where it would choose just those anyway
-    ahead:  locks the neighbours that go before these rows in the one order in which calls lock: the workflows'
-            own, backwards
+    one:   it moves the row whose id is told, and no other: `log` then tells id, source and target of its log row
+    both:  log and apply as one statement, where a statement may write in its parts; it tells the same of one row,
+           or how many there are, with the first and the last id of their log rows; and whether any is set aside
+    lock:  locks the rows first and tells their ids, among which `both` then chooses: where several write at once,
+           a statement that waited for a row sees that row anew, but its neighbours as they were before it waited
+    ahead: locks the neighbours that go before these rows in the one order in which calls lock: the workflows' own,
+           backwards
     """
 
-    log: Insert
-    apply: Update
-    lock: Select[Any] | None = None
-    locked: Insert | None = None
-    ahead: tuple[Select[Any], ...] = ()
+    log: Statement
+    apply: Statement
+    both: Statement
+    one: bool = False
+    lock: Statement | None = None
+    ahead: tuple[Statement, ...] = ()
 
 
 def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
-    """Move the one row whose id is bound to `row`."""
-    return _kept(workflow, ("row", event, target), lambda: _plan(workflow, event, workflow.id == ROW, target))
+    """Move the one row whose id is told as `step_row`."""
+
+    def build() -> Plan:
+        where = workflow.id == ROW
+        lock = _lock(workflow, where) if looks_beyond(workflow, event, target) else None
+        chosen = _candidates(workflow, event, where, target)
+        known = chosen if lock is None else _candidates(workflow, event, where, target, locked=False)
+        return _plan(
+            workflow,
+            event,
+            target,
+            _log(workflow, event, chosen, target),
+            _log(workflow, event, known, target),
+            one=True,
+            lock=lock,
+            ahead=_ahead(workflow, event, where),
+        )
+
+    return workflow.kept(("row", event, target), build)
 
 
 def for_selection(
@@ -88,92 +115,133 @@ def for_selection(
     own = {row_id: literal(reason, Text()) for row_id, reason in (reasons or {}).items()}
     reason = case(own, value=workflow.id, else_=_TEXTS["reason"]) if own else None
     # Rows cannot be numbered and locked in one statement.
-    chosen = _candidates(workflow, event, alone, target, locked=not keyed)
-    log = _log(workflow, event, chosen, target, key=first, reason=reason)
-    known = _candidates(workflow, event, _among_locked(workflow), target, locked=False)
-    among = _log(workflow, event, known, target, key=first, reason=reason)
-    lock = _lock(workflow, alone) if keyed or looks_beyond(workflow, event) else None
-    return Plan(log, _apply(workflow, event, target), lock, among, _ahead(workflow, event, alone))
+    lock = _lock(workflow, alone) if keyed or looks_beyond(workflow, event, target) else None
+    chosen = _candidates(workflow, event, alone, target, locked=lock is None)
+    known = chosen if lock is None else _candidates(workflow, event, _among_locked(workflow), target, locked=False)
+    return _plan(
+        workflow,
+        event,
+        target,
+        _log(workflow, event, chosen, target, key=first, reason=reason),
+        _log(workflow, event, known, target, key=first, reason=reason),
+        lock=lock,
+        ahead=_ahead(workflow, event, alone),
+    )
 
 
-def for_deadline(workflow: Workflow, deadline: Deadline, *, skipping: bool, among: bool = False) -> Plan:
-    """Move at most `limit` rows whose deadline has come, the longest overdue first.
+def for_deadline(workflow: Workflow, deadline: Deadline, *, limit: int, skipping: bool, walking: bool) -> Plan:
+    """Move at most `limit` rows whose deadline has come.
 
     skipping: leave out the rows that are set aside for now
-    among:    only rows whose ids are bound to `among`
+    walking:  in the order of their ids, from just after the one told as `step_row`; else the longest overdue first
     """
 
     def build() -> Plan:
-        event = deadline.event
-        chosen = due(workflow, deadline, skipping=skipping)
-        if among:
-            chosen = chosen.where(workflow.id.in_(bindparam("among", expanding=True)))
-        chosen = chosen.with_for_update(of=workflow.table, key_share=True, skip_locked=True)
-        locked = lock = None
-        if looks_beyond(workflow, event):
-            lock = chosen.add_columns(workflow.id)
-            known = _candidates(workflow, event, _among_locked(workflow), None, locked=False)
-            locked = _log(workflow, event, known, None)
-        return Plan(_log(workflow, event, chosen, None), _apply(workflow, event, None), lock, locked)
+        return _for_due(
+            workflow, deadline, due(workflow, deadline, limit=limit, skipping=skipping, walking=walking)
+        )
 
-    return _kept(workflow, ("deadline", deadline.event, skipping, among), build)
+    return workflow.kept(("deadline", deadline.event, limit, skipping, walking), build)
 
 
-def due(workflow: Workflow, deadline: Deadline, *, skipping: bool) -> Select[Any]:
+def for_due_among(workflow: Workflow, deadline: Deadline, ids: Sequence[int]) -> Plan:
+    """Move those of a few rows whose deadline has come, and which are not set aside for now."""
+    among = due(workflow, deadline, limit=len(ids), skipping=True).where(workflow.id.in_(ids))
+    return _for_due(workflow, deadline, among)
+
+
+def _for_due(workflow: Workflow, deadline: Deadline, chosen: Select[Any]) -> Plan:
+    event = deadline.event
+    locking = chosen.with_for_update(of=workflow.table, key_share=True, skip_locked=True)
+    if looks_beyond(workflow, event):
+        known = _candidates(workflow, event, _among_locked(workflow), None, locked=False)
+        lock = Statement(locking.add_columns(workflow.id))
+    else:
+        known, lock = locking, None
+    log = _log(workflow, event, chosen, None)
+    return _plan(workflow, event, None, log, _log(workflow, event, known, None), lock=lock)
+
+
+def due(
+    workflow: Workflow, deadline: Deadline, *, limit: int, skipping: bool, walking: bool = False
+) -> Select[Any]:
     """The rows that a deadline moves now, without columns, in the order in which they are moved."""
-    where = deadline.at <= NOW
+    at: ColumnElement[Any] = unindexed(deadline.at) if walking else deadline.at
+    where = at <= NOW
+    if walking:
+        where = and_(where, workflow.id > ROW)
     if skipping:
         where = and_(where, ~set_aside_for_now(workflow, deadline.event))
     chosen = _candidates(workflow, deadline.event, where, None, locked=False)
-    return chosen.order_by(deadline.at, workflow.id).limit(LIMIT)
+    # The limit is a part of the statement: a plan for any number of rows would read whole tables.
+    return chosen.order_by(*([] if walking else [deadline.at]), workflow.id).limit(limit)
 
 
-def for_cascade(workflow: Workflow, cascade: Cascade, *, waiting: bool) -> Plan:
-    """Move the neighbours reached from the log rows of the step just made.
+def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: bool) -> Plan:
+    """Move the neighbours reached from the move just made.
 
-    Their ids run from just after `reach_after` up to `reach_upto`.
+    one:     from the row told as `step_row`, whose log row is told as `step_cause`; otherwise from the log rows
+             just after `step_after` up to `step_upto`
     waiting: for neighbours that somebody else has locked; otherwise the statement fails at once
     """
-
     neighbour = workflow.neighbour(cascade)
 
     def build() -> Plan:
-        after, upto = REACH
-        here, there = cascade.along.here, cascade.along.there
-        reached_from = (
-            select(func.min(transition.c.id).label("cause"), there.label("id"))
-            .select_from(transition.join(here.table, here == transition.c.row_id))
-            .where(transition.c.id > after, transition.c.id <= upto, transition.c.batch == BATCH)
-            .where(there.is_not(None))
-            .group_by(there)
-        )
-        if cascade.entering:
-            reached_from = reached_from.where(transition.c.target.in_(cascade.entering))
-        if cascade.leaving:
-            reached_from = reached_from.where(transition.c.source.in_(cascade.leaving))
-        reached = reached_from.subquery("reached")
-        source: FromClause = reached.join(neighbour.table, neighbour.id == reached.c.id)
-        chosen = _candidates(neighbour, cascade.event, None, None, locked=False).select_from(source)
-        log = _log(neighbour, cascade.event, chosen, None, cause=reached.c.cause, reason=null(), key=null())
-        lock = select(neighbour.id).select_from(source).where(neighbour.state.in_(sources)).order_by(neighbour.id)
-        lock = lock.with_for_update(of=neighbour.table, key_share=True, nowait=not waiting)
-        return Plan(log, _apply(neighbour, cascade.event, None), lock)
+        event, sources = cascade.event, neighbour.decisions.sources(cascade.event)
+        facts: dict[str, Any] = {"reason": null(), "key": null()}
+        source, cause, near = _from_one(cascade, neighbour) if one else _reached(cascade, neighbour)
+        chosen = _candidates(neighbour, event, near, None, locked=False).select_from(source)
+        log = _log(neighbour, event, chosen, None, cause=cause, **facts)
+        mode: dict[str, Any] = {"of": neighbour.table, "key_share": True, "nowait": not waiting}
+        lock = None
+        if looks_beyond(neighbour, event):
+            ids = select(neighbour.id).select_from(source).where(near, neighbour.state.in_(sources))
+            lock = Statement(ids.order_by(neighbour.id).with_for_update(**mode))
+            chosen = chosen.where(_among_locked(neighbour))
+        else:
+            chosen = chosen.order_by(neighbour.id).with_for_update(**mode)
+        logged = _log(neighbour, event, chosen, None, cause=cause, **facts)
+        return _plan(neighbour, event, None, log, logged, lock=lock)
 
-    sources = neighbour.decisions.sources(cascade.event)
-    return _kept(workflow, ("cascade", cascade, neighbour, waiting), build)
+    return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
 
 
-def looks_beyond(workflow: Workflow, event: str) -> bool:
+_Source = tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]
+"""Where neighbours are chosen from, the log row that is the cause of each, and a condition."""
+
+
+def _reached(cascade: Cascade, neighbour: Workflow) -> _Source:
+    """What the log rows of a move reach, each with the first of them that does."""
+    here, there = cascade.along.here, cascade.along.there
+    joined = transition.join(here.table, here == transition.c.row_id)
+    found = select(func.min(transition.c.id).label("cause"), there.label("id")).select_from(joined)
+    found = found.where(REACH, there.is_not(None))
+    if cascade.entering:
+        found = found.where(transition.c.target.in_(cascade.entering))
+    if cascade.leaving:
+        found = found.where(transition.c.source.in_(cascade.leaving))
+    reached = found.group_by(there).subquery("reached")
+    return reached.join(neighbour.table, neighbour.id == reached.c.id), reached.c.cause, true()
+
+
+def _from_one(cascade: Cascade, neighbour: Workflow) -> _Source:
+    """What one row reaches: that is few, and nothing is joined."""
+    ids = select(cascade.along.there).where(cascade.along.here == ROW).correlate(None)
+    return neighbour.table, CAUSE, neighbour.id.in_(ids)
+
+
+def looks_beyond(workflow: Workflow, event: str, target: str | None = None) -> bool:
     """Whether a guard or an assignment of this event reads more than the row itself."""
-    decisions = workflow.decisions
     if event == START:
-        guards = {name for names in workflow.entry.values() for name in names}
+        guards = set(workflow.entry.get(target or "", ()))
     else:
-        known = decisions.decisions
+        known = workflow.decisions.decisions
         guards = {name for (_, its), decision in known.items() if its == event for name in decision.guards}
     expressions = [workflow.guards[name].holds for name in guards]
-    expressions += [assign.value for assign in workflow.assigns if hasattr(assign.value, "get_children")]
-    return any(
+    moved = _entered(workflow, event, target)
+    chosen = _assignments(workflow, event, moved).values()
+    expressions += [value for each in chosen for _, value in each if hasattr(value, "get_children")]
+    return event == START or any(
         isinstance(element, SelectBase) for expression in expressions for element in visitors.iterate(expression)
     )
 
@@ -223,19 +291,51 @@ def _tree(workflow: Workflow, decision: Decision) -> ColumnElement[Any]:
     return grow(decision.guards, decision.outcomes)
 
 
-def _plan(workflow: Workflow, event: str, where: ColumnElement[bool], target: str | None) -> Plan:
-    chosen = _candidates(workflow, event, where, target)
-    lock = _lock(workflow, where) if looks_beyond(workflow, event) else None
-    log = _log(workflow, event, chosen, target)
-    return Plan(log, _apply(workflow, event, target), lock, ahead=_ahead(workflow, event, where))
+def _plan(
+    workflow: Workflow,
+    event: str,
+    target: str | None,
+    log: Insert,
+    logged: Insert,
+    *,
+    one: bool = False,
+    lock: Statement | None = None,
+    ahead: tuple[Statement, ...] = (),
+) -> Plan:
+    """All statements of an event, given its log; `logged` is the same where rows are locked."""
+    entered = _entered(workflow, event, target)
+    told: Executable = log
+    if one:
+        told = log.returning(transition.c.id, transition.c.source, transition.c.target)
+        apply = _apply(workflow, event, entered, TARGET, workflow.id == ROW)
+    elif len(entered) == 1:
+        moved = select(transition.c.row_id).where(REACH)
+        apply = _apply(workflow, event, entered, TARGET, workflow.id.in_(moved))
+    else:
+        apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
+    both = _both(workflow, event, entered, logged, one=one)
+    return Plan(Statement(told), Statement(apply), Statement(both), one, lock, ahead)
 
 
-def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Select[Any], ...]:
+def _both(workflow: Workflow, event: str, entered: set[str], log: Insert, *, one: bool) -> Select[Any]:
+    """Log and apply as one statement; what it tells is in `Plan`."""
+    columns = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target)
+    logged = log.returning(*columns).cte("logged")
+    applied = _apply(workflow, event, entered, logged.c.target, logged.c.row_id == workflow.id).cte("applied")
+    aside = exists(select(set_aside.c.row_id)).label("aside")
+    if one:
+        told = select(logged.c.id, logged.c.source, logged.c.target, aside)
+    else:
+        told = select(func.count(), func.min(logged.c.id), func.max(logged.c.id), aside).select_from(logged)
+    return told.add_cte(applied)
+
+
+def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Statement, ...]:
     """Locks for what cascades may reach from these rows in the workflows declared after theirs, the last first."""
     if workflow.together is None:
         return ()
     places = {name: place for place, name in enumerate(workflow.together)}
-    found: list[tuple[int, Select[Any]]] = []
+    found: list[tuple[int, Statement]] = []
     seen: set[tuple[str, str]] = set()
 
     def follow(source: Workflow, event: str, ids: Select[Any]) -> None:
@@ -253,9 +353,9 @@ def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[
     return tuple(lock for _, lock in sorted(found, key=lambda each: -each[0]))
 
 
-def _lock(workflow: Workflow, where: ColumnElement[bool]) -> Select[Any]:
+def _lock(workflow: Workflow, where: ColumnElement[bool]) -> Statement:
     chosen = select(workflow.id).where(where).order_by(workflow.id)
-    return chosen.with_for_update(of=workflow.table, key_share=True)
+    return Statement(chosen.with_for_update(of=workflow.table, key_share=True))
 
 
 def _among_locked(workflow: Workflow) -> ColumnElement[bool]:
@@ -316,26 +416,25 @@ def _log(
     return insert(transition).from_select(list(values), chosen.add_columns(*values.values()))
 
 
-def _apply(workflow: Workflow, event: str, target: str | None) -> Update:
-    """The one statement that writes `state`: each row follows its log row."""
-    moved = {entered for _, entered in workflow.moves(event) if target is None or entered == target}
-    values: dict[str, Any] = {"state": transition.c.target}
+def _entered(workflow: Workflow, event: str, target: str | None) -> set[str]:
+    """The states that an event may lead to."""
+    return {entered for _, entered in workflow.moves(event) if target is None or entered == target}
+
+
+def _apply(
+    workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any], *where: ColumnElement[bool]
+) -> Update:
+    """The one statement that writes `state`: each row follows its log row, which tells the target."""
+    state = literal(next(iter(moved)), Text()) if len(moved) == 1 else target
+    values: dict[str, Any] = {"state": state}
     for name, choices in _assignments(workflow, event, moved).items():
-        values[name] = _chosen(workflow.table.c[name], choices, moved)
+        values[name] = _chosen(workflow.table.c[name], choices, moved, target)
     for deadline in workflow.deadlines:
         if deadline.event == event and moved & set(workflow.decisions.sources(event)):
             again = values[deadline.at.key]
             never_later = and_(deadline.at <= NOW, again <= deadline.at)
             values[deadline.at.key] = case((never_later, null()), else_=again)
-    return (
-        update(workflow.table)
-        .values(values)
-        .where(
-            transition.c.id > BEFORE,
-            transition.c.batch == BATCH,
-            transition.c.row_id == workflow.id,
-        )
-    )
+    return update(workflow.table).values(values).where(*where)
 
 
 def _assignments(workflow: Workflow, event: str, moved: set[str]) -> dict[str, list[tuple[set[str], Any]]]:
@@ -354,7 +453,10 @@ def _assignments(workflow: Workflow, event: str, moved: set[str]) -> dict[str, l
 
 
 def _chosen(
-    column: ColumnElement[Any], choices: list[tuple[set[str], Any]], moved: set[str]
+    column: ColumnElement[Any],
+    choices: list[tuple[set[str], Any]],
+    moved: set[str],
+    target: ColumnElement[Any],
 ) -> ColumnElement[Any]:
     whens: list[tuple[ColumnElement[bool], Any]] = []
     left = set(moved)
@@ -363,13 +465,6 @@ def _chosen(
         if left <= targets:
             return case(*whens, else_=value) if whens else value
         if wanted := left & targets:
-            whens.append((transition.c.target.in_(sorted(wanted)), value))
+            whens.append((target.in_(sorted(wanted)), value))
             left -= wanted
     return case(*whens, else_=column)
-
-
-def _kept(workflow: Workflow, shape: tuple[Any, ...], build: Any) -> Plan:
-    if shape not in workflow.plans:
-        workflow.plans[shape] = build()
-    plan: Plan = workflow.plans[shape]
-    return plan

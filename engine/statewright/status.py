@@ -11,7 +11,7 @@ from sqlalchemy import Table, and_, exists, func, select
 from sqlmodel import Session
 
 from statewright import tables
-from statewright.store import instant
+from statewright.session import instant
 from statewright.tables import heartbeat, subscription, transition
 from statewright.workflow import Deadline, Workflow, Workflows
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.errors import DefinitionError
-from statewright.store import Store, instant
+from statewright.session import instant
+from statewright.store import Store
 from statewright.subscriber import Subscriber, counted, deliver
 from statewright.sweep import Swept, next_due, sweep
 from statewright.tables import heartbeat

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, MetaData, inspect, select
+from sqlalchemy import Connection, MetaData, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlmodel import Session
 
 from statewright import dialects
 from statewright.clock import Clock
-from statewright.dialects.postgresql import DatabaseClock
 from statewright.errors import DefinitionError, SchemaVersionError, StoreError
+from statewright.session import StoreSession
 from statewright.tables import SCHEMA_VERSION, metadata, schema_version, transition
 
 OURS = "statewright"
@@ -65,10 +62,9 @@ class Store:
         self.url = url
         self.name = self._database.name_of(parsed)
         self.clock: Clock = clock or self._database.clock(engine)
-        self._engine = engine.execution_options(clock=self.clock)
-        self._horizon = self._database.horizon(self._engine)
-        self._reading = self._engine.execution_options(**self._database.READING)
-        self._writing = self._engine.execution_options(writing=True)
+        self._engine = engine
+        self._horizon = self._database.horizon(engine)
+        self._writing = engine.execution_options(writing=True)
         try:
             self._prepare(create=create, busy_timeout=busy_timeout)
         except BaseException:
@@ -79,19 +75,23 @@ class Store:
         return f"Store({self.name!r})"
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, whole: bool = False) -> Iterator[StoreSession]:
         """A session that may write: committed at the end, rolled back by an exception.
 
+        whole: no exception is caught inside, so that a call that fails need not undo its own part of it
         This is the only place in the program that commits.
         """
-        with self._troubles(), Session(self._writing, expire_on_commit=False) as session:
+        with (
+            self._troubles(),
+            StoreSession(self._writing, clock=self.clock, writing=True, whole=whole) as session,
+        ):
             yield session
-            session.commit()
+            session.finish()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[StoreSession]:
         """A session that only reads, all of it at one moment; it neither blocks nor waits for writers."""
-        with self._troubles(), Session(self._reading, expire_on_commit=False) as session:
+        with self._troubles(), StoreSession(self._engine, clock=self.clock, writing=False) as session:
             yield session
 
     def settled(self) -> int:
@@ -107,7 +107,7 @@ class Store:
         """Where the database differs from what the code expects, a sentence each; empty when it does not."""
         with self.reading() as session:
             found = self._database.schema_of(session.connection())
-        expected = self._database.expected_schema(self._engine, [metadata, self.schema.tables])
+        expected = self._database.expected_schema(self._writing, [metadata, self.schema.tables])
         return [
             f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
             for name, words in expected.items()
@@ -116,7 +116,7 @@ class Store:
 
     def _prepare(self, *, create: bool, busy_timeout: float) -> None:
         with self._troubles():
-            with self._reading.connect() as connection:
+            with self._engine.connect() as connection:
                 tables = set(inspect(connection).get_table_names())
                 ours = schema_version.name in tables and transition.name in tables
             if not ours:
@@ -130,12 +130,12 @@ class Store:
                     raise StoreError(
                         f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
                     )
-                with self._engine.execution_options(preparing=True).connect() as connection:
+                with self._engine.execution_options(bare=True).connect() as connection:
                     self._database.prepare(connection, patience=busy_timeout)
                 with self._writing.begin() as connection:
                     self._database.take_turns(connection)
                     self._create(connection)
-            with self._reading.connect() as connection:
+            with self._engine.connect() as connection:
                 self._check_version(connection)
 
     def _create(self, connection: Connection) -> None:
@@ -177,37 +177,3 @@ class Store:
             raise
         except DBAPIError as error:
             raise self._database.trouble(error, self.name) from error
-
-
-def instant(session: Session) -> datetime:
-    """The present instant, by the clock of the store that this session belongs to."""
-    clock: Clock | None = _options(session).get("clock")
-    if clock is None:
-        raise StoreError("expected a session that a Store opened, got one of another engine")
-    return clock.now_on(session.connection()) if isinstance(clock, DatabaseClock) else clock.now()
-
-
-def hold(session: Session, ids: Column[int], where: ColumnElement[bool]) -> None:
-    """Lock rows before looking at them, where several write at once; whoever else locks them waits until the end.
-
-    Rows are locked in the order of their ids. To stay clear of deadlocks, hold the outermost table first.
-    """
-    if dialects.of(session.connection()).LOCKS_ROWS:
-        expect_to_write(session)
-        locked = select(ids).where(where).order_by(ids).with_for_update(of=ids.table, key_share=True)
-        session.connection().execute(locked).all()
-
-
-def take_turns(session: Session) -> None:
-    """Wait until no other transaction that takes turns is under way; where one writes at a time, there is none."""
-    dialects.of(session.connection()).take_turns(session.connection())
-
-
-def expect_to_write(session: Session) -> None:
-    """Raise StoreError for a session that only reads: what it writes would never be committed."""
-    if not _options(session).get("writing"):
-        raise StoreError("cannot move rows in a session that only reads; open it with Store.transaction()")
-
-
-def _options(session: Session) -> Mapping[str, Any]:
-    return session.connection().get_execution_options()

@@ -18,7 +18,8 @@ from sqlmodel import Session
 
 from statewright.errors import DefinitionError, StatewrightError
 from statewright.log import START, Entry, entries
-from statewright.store import Store, instant
+from statewright.session import instant
+from statewright.store import Store
 from statewright.tables import subscription, transition, undelivered
 
 FIRST_RETRY = timedelta(seconds=1)

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import and_, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.dialects import Instant, violated
 from statewright.errors import Conflict, DefinitionError, StoreError
+from statewright.parameters import LARGEST, NOW
 from statewright.plan import due
-from statewright.store import Store, instant
+from statewright.session import StoreSession, of_a_store
+from statewright.statement import Statement, parameter
+from statewright.store import Store
 from statewright.tables import set_aside, transition
 from statewright.transition import Moved, fire_due
 from statewright.workflow import Deadline, Workflow, Workflows
@@ -29,6 +32,9 @@ LONGEST_RETRY = timedelta(days=1)
 
 MOST_NAMED = 10_000
 """Rows that one statement may name; no database takes any number of them."""
+
+SPARSE = 8
+"""A table is walked through when at least one row in so many is due."""
 
 PATIENCE = 8
 """Tries of one batch whose neighbours others have locked: a sweep waits for nobody while it holds anything."""
@@ -125,10 +131,11 @@ def deadlines(workflows: Workflows) -> Iterator[tuple[Workflow, Deadline]]:
 
 def next_due(session: Session, workflows: Workflows, *, after: datetime = BEGINNING) -> datetime | None:
     """The earliest armed deadline after an instant, be it overdue or to come; None when there is none."""
+    driver = of_a_store(session).driver
     found: list[datetime | None] = []
     for workflow in workflows.values():
         if workflow.deadlines:
-            found += session.connection().execute(_earliest(workflow), {"after": after}).one()
+            found += (driver.one(_earliest(workflow), {"after": after}) or {}).values()
     return min((at for at in found if at is not None), default=None)
 
 
@@ -141,19 +148,27 @@ class _Turn:
     actor: str
     batch: int
     swept: Swept
-    opened: Callable[[], AbstractContextManager[Session]]
+    opened: Callable[[], AbstractContextManager[StoreSession]]
     now: datetime | None = None
 
-    def batches(self, reading: Callable[[], AbstractContextManager[Session]]) -> Iterator[None]:
-        """Fire until nothing is due, yielding after every batch."""
-        tries, limit = 0, self.batch
+    def batches(self, reading: Callable[[], AbstractContextManager[StoreSession]]) -> Iterator[None]:
+        """Fire until nothing is due, yielding after every batch.
+
+        A backlog that is a good part of the table is walked through in the order of its ids, so that each page is
+        written once, whatever the order in which its rows are due.
+        """
+        tries, limit, skipping = 0, self.batch, False
+        after: int | None = None
+        looked = walked = False
         while True:
-            with reading() as session:
-                if not self._anything_due(session):
-                    return
-                skipping = self._anything_set_aside(session)
+            if not looked:
+                with reading() as session:
+                    if not self._anything_due(session):
+                        return
+                    skipping = self._anything_set_aside(session)
+                    looked = True
             try:
-                rows = self._fire(skipping=skipping, limit=limit)
+                moved = self._fire(skipping=skipping, limit=limit, after=after)
             except StoreError as error:
                 # It gave all its locks back, so that nobody waits for it while it waits.
                 tries += 1
@@ -164,15 +179,29 @@ class _Turn:
                 continue
             except Conflict:
                 with reading() as session:
-                    ids = self._due(session)
+                    ids = self._due(session, after)
                 yield from self._isolate(ids)
+                looked = False
                 continue
-            if not rows:
+            if after is not None and not moved.rows:
+                # What the walk has left: rows that came due behind it, or that somebody had locked.
+                after = None
+                continue
+            if not moved.rows:
                 return
+            looked = moved.rows == limit
+            if looked and not walked:
+                walked = True
+                with reading() as session:
+                    after = -LARGEST if self._many_due(session) else None
+            elif after is not None:
+                after, looked = moved.passed, True
             tries, limit = 0, min(limit * 4, self.batch)
             yield
 
-    def _fire(self, *, skipping: bool, limit: int, among: Sequence[int] | None = None) -> int:
+    def _fire(
+        self, *, skipping: bool, limit: int, after: int | None = None, among: Sequence[int] | None = None
+    ) -> Moved:
         """Move one batch. Raises Conflict for a broken constraint, be it one that is only looked at in the end."""
         try:
             with self.opened() as session:
@@ -184,6 +213,7 @@ class _Turn:
                     limit=limit,
                     now=self.now,
                     skipping=skipping,
+                    after=after,
                     among=among,
                 )
         except IntegrityError as error:
@@ -195,7 +225,7 @@ class _Turn:
             ) from None
         if moved.rows:
             self.swept.add(self.workflow.name, self.deadline.event, moved)
-        return moved.rows
+        return moved
 
     def _isolate(self, ids: Sequence[int]) -> Iterator[None]:
         """Halve a batch that failed until each bad row stands alone; move the good ones, set the bad aside."""
@@ -212,23 +242,39 @@ class _Turn:
                 self._set_aside(rows[0], error)
             yield
 
-    def _due(self, session: Session) -> Sequence[int]:
+    def _due(self, session: StoreSession, after: int | None) -> Sequence[int]:
         """The ids of the rows that the next batch moves."""
-        chosen = due(self.workflow, self.deadline, skipping=True).add_columns(self.workflow.id)
-        bound = {"now": self._instant(session), "limit": self.batch}
-        return session.connection().execute(chosen, bound).scalars().all()
+        walking = after is not None
+        chosen = due(self.workflow, self.deadline, limit=self.batch, skipping=True, walking=walking)
+        told = {"now": self._instant(session), "step_row": after}
+        return session.connection().execute(chosen.add_columns(self.workflow.id), told).scalars().all()
 
-    def _anything_due(self, session: Session) -> bool:
+    def _anything_due(self, session: StoreSession) -> bool:
         at = self.deadline.at
-        chosen = select(func.min(at)).where(at.is_not(None))
-        earliest: datetime | None = session.connection().execute(chosen).scalar_one()
-        return earliest is not None and earliest <= self._instant(session)
-
-    def _anything_set_aside(self, session: Session) -> bool:
-        waiting = select(set_aside.c.row_id).where(
-            set_aside.c.workflow == self.workflow.name, set_aside.c.event == self.deadline.event
+        asked = self.workflow.kept(
+            ("first due", at), lambda: Statement(select(func.min(at).label("at")).where(at.is_not(None)))
         )
-        return session.connection().execute(waiting.limit(1)).first() is not None
+        found = session.driver.one(asked, {})
+        return found is not None and found["at"] is not None and found["at"] <= self._instant(session)
+
+    def _many_due(self, session: StoreSession) -> bool:
+        """Whether so many rows are due that to walk through the whole table is less work than to go to each."""
+        ids, at = self.workflow.id, self.deadline.at
+        execute = session.connection().execute
+        first, last = execute(select(func.min(ids), func.max(ids))).one()
+        enough = (last - first) // SPARSE + 1
+        overdue = select(literal(1)).where(at <= NOW).limit(enough).subquery()
+        counted = execute(select(func.count()).select_from(overdue), {"now": self._instant(session)})
+        many: bool = counted.scalar_one() == enough
+        return many
+
+    def _anything_set_aside(self, session: StoreSession) -> bool:
+        event = self.deadline.event
+        here = set_aside.c.workflow == self.workflow.name, set_aside.c.event == event
+        waiting = self.workflow.kept(
+            ("set aside", event), lambda: Statement(select(set_aside.c.row_id).where(*here).limit(1))
+        )
+        return session.driver.one(waiting, {}) is not None
 
     def _set_aside(self, row_id: int, error: Conflict) -> None:
         here = and_(
@@ -257,20 +303,21 @@ class _Turn:
                 connection.execute(insert(set_aside).values(**names, **values))
         self.swept.set_aside += 1
 
-    def _instant(self, session: Session) -> datetime:
-        return self.now or instant(session)
+    def _instant(self, session: StoreSession) -> datetime:
+        return self.now or session.instant()
 
 
-def _earliest(workflow: Workflow) -> Select[Any]:
-    """Kept, because an idle daemon asks once a second, and to build a statement costs more than to run it."""
-    if "earliest" not in workflow.plans:
+def _earliest(workflow: Workflow) -> Statement:
+    def build() -> Statement:
         columns = [workflow.table.c[deadline.at.key] for deadline in workflow.deadlines]
-        after = bindparam("after", type_=Instant())
-        workflow.plans["earliest"] = select(
-            *(select(func.min(at)).where(at > after).scalar_subquery() for at in columns)
+        return Statement(
+            select(*(select(func.min(at)).where(at > _AFTER).scalar_subquery().label(at.key) for at in columns))
         )
-    earliest: Select[Any] = workflow.plans["earliest"]
-    return earliest
+
+    return workflow.kept("earliest", build)
+
+
+_AFTER = parameter("after", Instant())
 
 
 def _expect_positive(batch: int) -> None:

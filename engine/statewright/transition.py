@@ -6,7 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -21,7 +21,8 @@ from statewright.explain import refusal
 from statewright.log import FORCE, START
 from statewright.parameters import LARGEST, bound, wrong
 from statewright.plan import Plan
-from statewright.store import expect_to_write, instant
+from statewright.session import expect_to_write
+from statewright.statement import Statement
 from statewright.tables import set_aside, transition
 from statewright.workflow import Deadline, Workflow
 
@@ -33,12 +34,14 @@ class Moved:
     batch:    what the log rows of this call share
     cascaded: how many rows moved, by (workflow, event)
     replayed: the call's idempotency key was known, so nothing was done again
+    passed:   the id of the last row moved, where rows were moved in the order of their ids
     """
 
     rows: int
     batch: int = 0
     cascaded: Mapping[tuple[str, str], int] = field(default_factory=dict)
     replayed: bool = False
+    passed: int | None = None
 
 
 def fire(
@@ -100,20 +103,25 @@ def fire_due(
     limit: int,
     now: datetime | None = None,
     skipping: bool = False,
+    after: int | None = None,
     among: Sequence[int] | None = None,
 ) -> Moved:
     """Send a deadline's event to at most `limit` rows whose time has come, the longest overdue first.
 
     now:      the instant to go by; the store's clock unless given
     skipping: leave out the rows that are set aside for now
-    among:    only rows with these ids
+    after:    in the order of the rows' ids instead, from just after this one
+    among:    only rows with these ids, none of them set aside
     Rows that somebody else has locked are left for later. Raises StoreError `busy` where a neighbour that has to
     move with them is locked.
     """
     workflow.check_call(deadline.event, {})
     call = _Call(session, workflow, deadline.event, actor=actor, now=now, waiting=False)
-    chosen = plan.for_deadline(workflow, deadline, skipping=skipping, among=among is not None)
-    return call.run(chosen, limit=limit, among=among)
+    if among is not None:
+        return call.run(plan.for_due_among(workflow, deadline, among))
+    walking = after is not None
+    chosen = plan.for_deadline(workflow, deadline, limit=limit, skipping=skipping, walking=walking)
+    return call.run(chosen, row=after)
 
 
 def start(
@@ -139,7 +147,7 @@ def start(
     _check_target(workflow, START, target, None)
     call = _Call(session, workflow, START, actor=actor, reason=reason, key=key)
     chosen = plan.for_selection(workflow, START, where, target, keyed=key is not None, reasons=reasons)
-    return call.replay(None) or call.run(chosen, target=target)
+    return call.replay(None) or call.run(chosen)
 
 
 def force(session: Session, workflow: Workflow, row_id: int, target: str, *, actor: str, reason: str) -> Moved:
@@ -157,7 +165,7 @@ def force(session: Session, workflow: Workflow, row_id: int, target: str, *, act
         )
     _check_target(workflow, FORCE, target, row_id)
     call = _Call(session, workflow, FORCE, actor=actor, reason=reason)
-    moved = call.run_for(row_id, plan.for_row(workflow, FORCE, target), target=target)
+    moved = call.run_for(row_id, plan.for_row(workflow, FORCE, target))
     if not moved.rows:
         raise refusal(session, workflow, FORCE, row_id, now=call.now, arguments={})
     return moved
@@ -183,17 +191,24 @@ class _Call:
         self.facts: dict[str, Any] = {"workflow": workflow.name, "event": event, "row_id": None}
         for problem in _problems_of_texts(actor, reason, key):
             raise WrongArguments(f"{self.tried}: {problem}", **self.facts)
-        expect_to_write(session)
-        self.session = session
-        self.connection = session.connection()
-        self.locking = dialects.of(self.connection).LOCKS_ROWS
+        self.session = expect_to_write(session)
+        self.driver = self.session.driver
+        self.database = self.driver.database
         self.waiting = waiting
         self.workflow = workflow
         self.event = event
         self.key = key
-        self.now = now or instant(session)
-        self.shared = {**bound(self.now, arguments or {}), "step_batch": random.getrandbits(63)}
-        self.texts = {"actor": actor, "reason": reason, "key": key, "payload": _payload(arguments or {})}
+        self.now = now or self.session.instant()
+        self.batch = random.getrandbits(63)
+        self.payload = _payload(arguments or {})
+        self.told: dict[str, Any] = {
+            **bound(self.now, arguments or {}),
+            "step_batch": self.batch,
+            "actor": actor,
+            "reason": reason,
+            "key": key,
+            "payload": self.payload,
+        }
         self.cascaded: Counter[tuple[str, str]] = Counter()
 
     def replay(self, row_id: int | None) -> Moved | None:
@@ -201,13 +216,14 @@ class _Call:
         if self.key is None:
             return None
         chosen = select(transition).where(transition.c.key == self.key)
-        found = self.connection.execute(chosen).one_or_none()
+        connection = self.session.connection()
+        found = connection.execute(chosen).one_or_none()
         if found is None:
             return None
         meant = (self.workflow.name, self.event, found.row_id if row_id is None else row_id)
         if (found.workflow, found.event, found.row_id) != meant:
             self._conflict(row_id, f"the key {self.key!r} was used to {_deed(found)}; choose another")
-        if found.payload != self.texts["payload"]:
+        if found.payload != self.payload:
             self._conflict(
                 row_id, f"the key {self.key!r} was used to {_deed(found)} with other arguments; choose another"
             )
@@ -216,93 +232,128 @@ class _Call:
             alike = select(func.count()).where(
                 transition.c.id >= found.id, transition.c.batch == found.batch, transition.c.cause.is_(None)
             )
-            rows = self.connection.execute(alike).scalar_one()
+            rows = connection.execute(alike).scalar_one()
         return Moved(rows, found.batch, replayed=True)
 
-    def run_for(self, row_id: int, steps: Plan, *, target: str | None = None) -> Moved:
+    def run_for(self, row_id: int, steps: Plan) -> Moved:
         """Run for one row; an id that no database could keep moves nothing."""
         if abs(row_id) > LARGEST:
             return Moved(0)
-        return self.run(steps, target=target, row=row_id)
+        return self.run(steps, row=row_id)
 
-    def run(self, steps: Plan, *, target: str | None = None, **parameters: Any) -> Moved:
+    def run(self, steps: Plan, *, row: int | None = None) -> Moved:
+        """Move rows, and whatever that sets off.
+
+        row: the only one that is moved, or the last one that a walk has passed
+        """
         self.session.flush()
+        one = row if steps.one else None
         try:
-            with self._whole_or_not_at_all():
-                rows = self._move(steps, target, parameters)
+            with nullcontext() if self.session.whole else self._whole_or_not_at_all():
+                moved = self._move(steps, row)
         except (IntegrityError, DataError) as error:
             # Another call with the same key may have come to its end just now.
-            if replayed := self.replay(parameters.get("row")):
+            if replayed := self.replay(one):
                 return replayed
-            self._conflict(parameters.get("row"), f"the database refused: {dialects.violated(error)}")
-        if rows:
+            self._conflict(one, f"the database refused: {dialects.violated(error)}")
+        if moved.rows and self.session.identity_map:
             self._refresh()
-        return Moved(rows, self.shared["step_batch"], dict(self.cascaded))
+        return Moved(moved.rows, self.batch, dict(self.cascaded), passed=self._passed(steps, moved, row))
 
-    def _move(self, steps: Plan, target: str | None, parameters: Mapping[str, Any]) -> int:
+    def _passed(self, steps: Plan, moved: _Logged, row: int | None) -> int | None:
+        if steps.one or row is None or not moved.rows:
+            return None
+        reach = {"step_batch": self.batch, "step_after": moved.first - 1, "step_upto": moved.last}
+        passed: int = self.driver.run(_PASSED, reach).fetchone()[0]
+        return passed
+
+    def _move(self, steps: Plan, row: int | None) -> _Logged:
         """Log, then apply, then whatever that set off, each move with all that follows from it."""
-        moved: int | None = None
-        first = last = self._last()
-        ahead = [(self.workflow, self.event, target, steps, parameters)]
+        if not steps.one and self.database.BY_INDEX:
+            self.driver.say(self.database.BY_INDEX)
+        moved = self._step(steps, {**self.told, "step_row": row})
+        ahead = self._cascades(self.workflow, self.event, moved, row) if moved.rows else []
+        aside, last = moved.aside, moved.last
         while ahead:
-            workflow, event, target, steps, parameters = ahead.pop()
-            rows = self._log(steps, {**self.shared, **self.texts, **parameters})
-            if moved is None:
-                moved = rows
-            elif rows:
-                self.cascaded[workflow.name, event] += rows
-            if not rows:
-                continue
-            self.connection.execute(steps.apply, {**self.shared, "step_before": last})
-            cascades = workflow.cascades_of(event, target)
-            if cascades or ahead:
-                reach = {"reach_after": last, "reach_upto": (last := self._last())}
-                ahead += [
-                    (
-                        workflow.neighbour(each),
-                        each.event,
-                        None,
-                        plan.for_cascade(workflow, each, waiting=self.waiting),
-                        reach,
-                    )
-                    for each in reversed(cascades)
-                ]
-        if moved:
+            workflow, event, steps, told = ahead.pop()
+            rows = self._step(steps, told)
+            if rows.rows:
+                self.cascaded[workflow.name, event] += rows.rows
+                ahead += self._cascades(workflow, event, rows, None)
+                aside, last = aside or rows.aside, max(last, rows.last)
+        if not steps.one and self.database.BY_CHOICE:
+            self.driver.say(self.database.BY_CHOICE)
+        if moved.rows and aside:
             by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
-            self.connection.execute(mended, {**self.shared, "step_before": first})
-        return moved or 0
+            self.driver.run(mended, {"step_batch": self.batch, "step_after": moved.first - 1, "step_upto": last})
+        return moved
 
-    def _log(self, steps: Plan, parameters: dict[str, Any]) -> int:
-        """Write the log rows, and where several write at once, lock the rows that will follow them."""
-        log = steps.log
-        for ahead in steps.ahead if self.locking else ():
-            self.connection.execute(ahead, parameters).all()
-        if self.locking and steps.lock is not None:
-            ids = self.connection.execute(steps.lock, parameters).scalars().all()
-            if not ids:
-                return 0
-            if steps.locked is not None:
-                log, parameters = steps.locked, {**parameters, "locked": ids}
-        return self.connection.execute(log, parameters, execution_options={"preserve_rowcount": True}).rowcount
+    def _cascades(self, workflow: Workflow, event: str, moved: _Logged, row: int | None) -> list[_Ahead]:
+        """What a move sets off, the last first."""
+        one = moved.target is not None
+        reach = {**self.told, "step_after": moved.first - 1, "step_upto": moved.last}
+        if one:
+            reach |= {"step_row": row, "step_cause": moved.first}
+        return [
+            (
+                workflow.neighbour(each),
+                each.event,
+                plan.for_cascade(workflow, each, one=one, waiting=self.waiting),
+                reach,
+            )
+            for each in reversed(workflow.cascades_of(event, moved.target))
+            if not (one and each.leaving and moved.source not in each.leaving)
+        ]
+
+    def _step(self, steps: Plan, told: dict[str, Any]) -> _Logged:
+        """Write the log rows, have their rows follow, and tell which log rows they are."""
+        if self.database.LOCKS_ROWS:
+            return self._step_among_others(steps, told)
+        run = self.driver.run
+        logged = run(steps.log, told)
+        if steps.one:
+            for log_id, source, target in logged.fetchall():
+                run(steps.apply, {**told, "step_target": target})
+                return _Logged(1, log_id, log_id, source=source, target=target)
+        elif logged.rowcount:
+            # Who writes is alone, so the ids follow each other.
+            rows, last = logged.rowcount, logged.lastrowid
+            run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
+            return _Logged(rows, last - rows + 1, last)
+        return _NOTHING
+
+    def _step_among_others(self, steps: Plan, told: dict[str, Any]) -> _Logged:
+        """The same where several write at once: lock first, then log and apply as one statement."""
+        run = self.driver.run
+        for ahead in steps.ahead:
+            run(ahead, told).fetchall()
+        if steps.lock is not None:
+            told["step_locked"] = [row_id for (row_id, *_) in run(steps.lock, told).fetchall()]
+            if not told["step_locked"]:
+                return _NOTHING
+        found = run(steps.both, told).fetchone()
+        if steps.one and found is not None:
+            log_id, source, target, aside = found
+            return _Logged(1, log_id, log_id, aside=aside, source=source, target=target)
+        if not steps.one and found[0]:
+            return _Logged(*found)
+        return _NOTHING
 
     @contextmanager
     def _whole_or_not_at_all(self) -> Iterator[None]:
         """A savepoint, in plain SQL: SQLAlchemy's own costs three times as much, and each call makes one."""
-        self.connection.exec_driver_sql("SAVEPOINT step")
+        say = self.driver.say
+        say("SAVEPOINT step")
         try:
             yield
         except BaseException:
             # After some failures, the database has ended the whole transaction itself, or is gone.
             with suppress(DBAPIError, PendingRollbackError):
-                self.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT step")
-                self.connection.exec_driver_sql("RELEASE SAVEPOINT step")
+                say("ROLLBACK TO SAVEPOINT step")
+                say("RELEASE SAVEPOINT step")
             raise
-        self.connection.exec_driver_sql("RELEASE SAVEPOINT step")
-
-    def _last(self) -> int:
-        last: int | None = self.connection.execute(_LAST).scalar_one()
-        return last or 0
+        say("RELEASE SAVEPOINT step")
 
     def _refresh(self) -> None:
         """Let rows that the caller holds in this session show what became of them."""
@@ -321,18 +372,37 @@ class _Call:
         raise Conflict(f"{subject}: {why}", **{**self.facts, "row_id": row_id}) from None
 
 
-_LAST = select(func.max(transition.c.id))
-_STEP = transition.c.id > plan.BEFORE, transition.c.batch == plan.BATCH
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """The log rows of one move: how many, and the ids of the first and the last.
+
+    source, target: of the one row that was asked for by its id
+    aside:          whether any row at all is set aside; taken to be so where it was not looked for
+    """
+
+    rows: int
+    first: int
+    last: int
+    aside: bool = True
+    source: str | None = None
+    target: str | None = None
+
+
+_NOTHING = _Logged(0, 0, 0)
+_Ahead = tuple[Workflow, str, Plan, dict[str, Any]]
 _ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
-_ROWS = select(transition.c.workflow, transition.c.row_id).where(*_STEP)
-_MOVED = delete(set_aside).where(_ROW.in_(_ROWS))
+_ROWS = select(transition.c.workflow, transition.c.row_id).where(plan.REACH)
+_PASSED = Statement(select(func.max(transition.c.row_id)).where(plan.REACH))
+_MOVED = Statement(delete(set_aside).where(_ROW.in_(_ROWS)))
 # A reminder, which leaves a row where it is, does not mend the expiry that the database refused.
-_DONE_OR_CHANGED = delete(set_aside).where(
-    or_(
-        _ROW.in_(_ROWS.where(transition.c.source != transition.c.target)),
-        tuple_(set_aside.c.workflow, set_aside.c.row_id, set_aside.c.event).in_(
-            _ROWS.add_columns(transition.c.event)
-        ),
+_DONE_OR_CHANGED = Statement(
+    delete(set_aside).where(
+        or_(
+            _ROW.in_(_ROWS.where(transition.c.source != transition.c.target)),
+            tuple_(set_aside.c.workflow, set_aside.c.row_id, set_aside.c.event).in_(
+                _ROWS.add_columns(transition.c.event)
+            ),
+        )
     )
 )
 _AT_ONCE = 10_000

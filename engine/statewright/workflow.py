@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import CheckConstraint, Column, ColumnElement, Index, Table, inspect, select
 from sqlalchemy.exc import NoInspectionAvailable
@@ -29,6 +29,8 @@ __all__ = [
     "Workflows",
     "argument",
 ]
+
+T = TypeVar("T")
 
 
 class Workflow:
@@ -79,8 +81,7 @@ class Workflow:
         self.waits = dict(waits or {})
         self.automatic = frozenset(automatic) | {deadline.event for deadline in self.deadlines}
         self.together: Workflows | None = None
-        self.plans: dict[Any, Any] = {}
-        self._cascades: dict[tuple[str, str | None], list[Cascade]] = {}
+        self._kept: dict[Any, Any] = {}
         for problem in self._problems([guard.name for guard in given]):
             raise DefinitionError(f"workflow {self.name}", problem)
         self._constrain()
@@ -112,8 +113,9 @@ class Workflow:
 
     def cascades_of(self, event: str, target: str | None = None) -> list[Cascade]:
         """The cascades that this event can set off, given its target if that is known."""
-        if (event, target) not in self._cascades:
-            self._cascades[event, target] = [
+        return self.kept(
+            ("cascades", event, target),
+            lambda: [
                 cascade
                 for cascade in self.cascades
                 if (not cascade.on or event in cascade.on)
@@ -123,8 +125,8 @@ class Workflow:
                     for source, entered in self.moves(event)
                     if target is None or entered == target
                 )
-            ]
-        return self._cascades[event, target]
+            ],
+        )
 
     def neighbour(self, cascade: Cascade) -> Workflow:
         """The workflow that a cascade moves."""
@@ -134,6 +136,13 @@ class Workflow:
                 f"its cascade moves {cascade.to}; put both into one Workflows(...) before a row is moved",
             )
         return self.together[cascade.to]
+
+    def kept(self, shape: Any, build: Callable[[], T]) -> T:
+        """What was built for this shape of a question; to build a statement costs more than to run it."""
+        if shape not in self._kept:
+            self._kept[shape] = build()
+        found: T = self._kept[shape]
+        return found
 
     def alone(self, where: ColumnElement[bool]) -> ColumnElement[bool]:
         """A condition as one over the row alone: joined with another table, a row would be found several times."""

@@ -467,7 +467,7 @@ class TestOwnTransaction:
         code = desk.code(desk.post())
         with spark.reading() as reading, pytest.raises(StoreError, match="a session that only reads"):
             spark.codes.extend(code, days=30, actor="mia", session=reading)
-        with Session() as unbound, pytest.raises(Exception, match="bind"):
+        with Session() as unbound, pytest.raises(StoreError, match="that a Store opened"):
             spark.codes.get(code, session=unbound)
 
     def test_reading_in_one_transaction_sees_one_moment(self, desk, spark):

@@ -33,7 +33,8 @@ from statewright.errors import (
 )
 from statewright.explain import Possibility, Preview, can, preview, refusal, refused_to_begin, waiting_for
 from statewright.log import START, entries
-from statewright.store import Schema, Store, instant
+from statewright.session import instant
+from statewright.store import Schema, Store
 from statewright.testing import temporary_store
 from statewright.transition import fire, fire_all, start
 from statewright.workflow import Guard, Workflow, Workflows, argument

@@ -11,23 +11,34 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 from tests.statewright.halls import EVERY, Hall, Seat, add_halls, add_seats, days, halls, seats
 
+from statewright.session import StoreSession
 from statewright.store import Store
 from statewright.transition import fire, fire_all, fire_due, start
 
 
-def test_a_call_without_cascade_takes_six_statements_and_one_more_where_rows_are_locked(theatre: Store) -> None:
-    with theatre.transaction() as session:
+def test_a_call_without_cascade_takes_three_statements_or_two_where_one_may_write_in_its_parts(
+    theatre: Store,
+) -> None:
+    with theatre.transaction(whole=True) as session:
         (hall,) = add_halls(session, {})
         (seat,) = add_seats(session, hall, "A1")
         fire(session, seats, "hold", seat, actor="ana")
         fire(session, seats, "lapse", seat, actor="ana")
         with counting(session) as statements:
             fire(session, seats, "hold", seat, actor="ana")
-    locked = [statement for statement in statements if "FOR NO KEY UPDATE" in statement]
-    assert [statement.split()[0] for statement in statements if statement not in locked[:-1]] == [
-        *("SAVEPOINT", "SELECT", "INSERT", "UPDATE", "DELETE", "RELEASE"),
-    ]
-    assert len(locked) == (2 if theatre.url.startswith("postgresql") else 0)
+    words = [statement.split()[0] for statement in statements]
+    assert words == (
+        ["SELECT", "WITH"] if theatre.url.startswith("postgresql") else ["INSERT", "UPDATE", "DELETE"]
+    )
+
+
+def test_a_call_in_a_transaction_of_several_has_a_savepoint_of_its_own(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (seat,) = add_seats(session, hall, "A1")
+        with counting(session) as statements:
+            fire(session, seats, "hold", seat, actor="ana")
+    assert (statements[0], statements[-1]) == ("SAVEPOINT step", "RELEASE SAVEPOINT step")
 
 
 def test_one_batch_takes_as_many_statements_for_ten_rows_as_for_ten_thousand(theatre: Store) -> None:
@@ -71,7 +82,7 @@ def test_nothing_is_scanned_that_an_index_finds(theatre_in_a_file: Store) -> Non
     due = [line for line, statement in plans if "close_at" in statement and "ORDER BY" in statement]
     assert any("ix_hall_close_at" in line for line in due)
     applied = [line for line, statement in plans if statement.startswith("UPDATE hall")]
-    assert any("SEARCH transition USING INTEGER PRIMARY KEY (rowid>?)" in line for line in applied)
+    assert any("SEARCH transition USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in line for line in applied)
     assert any("SEARCH hall USING INTEGER PRIMARY KEY (rowid=?)" in line for line in applied)
 
 
@@ -89,17 +100,33 @@ def plant(connection: Connection, number: int) -> None:
 
 
 @contextmanager
-def counting(session: Session) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def remember(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    engine = session.connection().engine
-    event.listen(engine, "before_cursor_execute", remember)
-    try:
+def counting(session: StoreSession) -> Iterator[list[str]]:
+    with listening(session) as said:
+        statements: list[str] = []
         yield statements
+    statements += [statement for statement, _ in said]
+
+
+@contextmanager
+def listening(session: StoreSession) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that runs, through the driver itself or through SQLAlchemy, with what it is told."""
+    said: list[tuple[str, Any]] = []
+    driver, engine = session.driver, session.connection().engine
+    execute = driver._execute
+
+    def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        said.append((statement, parameters))
+
+    def run(statement: str, parameters: Any = ()) -> Any:
+        said.append((statement, parameters))
+        return execute(statement, parameters or None) if parameters else execute(statement)
+
+    event.listen(engine, "before_cursor_execute", remember)
+    driver._execute = run
+    try:
+        yield said
     finally:
+        driver._execute = execute
         event.remove(engine, "before_cursor_execute", remember)
 
 
@@ -111,17 +138,10 @@ def scans_rows(line: str) -> bool:
     return line.startswith("SCAN") and line.split()[1] in ("hall", "seat", "ticket", "ticket_seat", "transition")
 
 
-def explained(session: Session, call: Any) -> list[tuple[str, str]]:
+def explained(session: StoreSession, call: Any) -> list[tuple[str, str]]:
     """The query plan of every statement that a call makes, a line each, with the statement."""
-    asked: list[tuple[str, Any]] = []
-
-    def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    engine = session.connection().engine
-    event.listen(engine, "before_cursor_execute", remember)
-    call()
-    event.remove(engine, "before_cursor_execute", remember)
+    with listening(session) as asked:
+        call()
     return [
         (line[3], statement)
         for statement, parameters in asked

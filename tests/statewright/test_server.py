@@ -10,7 +10,8 @@ from sqlalchemy import make_url, text
 from tests.statewright.halls import SCHEMA
 
 from statewright.errors import StoreError
-from statewright.store import Store, instant
+from statewright.session import instant
+from statewright.store import Store
 from statewright.testing import ManualClock, temporary_database, temporary_store
 
 

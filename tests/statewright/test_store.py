@@ -20,7 +20,8 @@ from tests.statewright.halls import SCHEMA, Hall, add_halls, halls, insert_rows
 
 from statewright.errors import DefinitionError, SchemaVersionError, StatewrightError, StoreError
 from statewright.log import entries, history
-from statewright.store import Schema, Store, instant
+from statewright.session import instant
+from statewright.store import Schema, Store
 from statewright.testing import BEGINNING, ManualClock
 from statewright.transition import fire
 

@@ -28,7 +28,7 @@ from sparkads.tables import (
     table,
 )
 from sparkads.video_code import HELD, codes
-from statewright.store import instant
+from statewright.session import instant
 from statewright.tables import transition
 from statewright.workflow import Workflow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -22,7 +22,7 @@ from statewright.dialects.types import (
     Instant,
     date_of,
 )
-from statewright.dialects.words import day_number, days_after, days_between, earliest, latest
+from statewright.dialects.words import day_number, days_after, days_between, earliest, latest, unindexed
 from statewright.errors import StoreError
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "latest",
     "named_by",
     "of",
+    "unindexed",
     "violated",
 ]
 
@@ -61,7 +62,10 @@ class Database(Protocol):
     NAME: str
     DRIVERS: tuple[str, ...]
     LOCKS_ROWS: bool
-    READING: dict[str, Any]
+    BEGIN_READING: str
+    BEGIN_WRITING: str
+    BY_INDEX: str
+    BY_CHOICE: str
 
     def name_of(self, url: URL, /) -> str: ...
 
@@ -78,6 +82,8 @@ class Database(Protocol):
     def take_turns(self, connection: Connection, /) -> None: ...
 
     def trouble(self, error: DBAPIError, name: str, /) -> StoreError: ...
+
+    def keep_values_out(self, error: Exception, /) -> None: ...
 
     def violated(self, error: DBAPIError, /) -> str: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
+from statewright.dialects.begin import begin_with
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
 
@@ -19,8 +20,14 @@ DRIVERS: tuple[str, ...] = ("postgresql", "postgresql+psycopg")
 LOCKS_ROWS: bool = True
 """Several write at once: whoever decides about a row locks it first."""
 
-READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+BEGIN_READING: str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """A session that only reads sees all of it at one moment."""
+BEGIN_WRITING: str = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+_WAYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+BY_INDEX: str = "; ".join(f"SET LOCAL {way} = off" for way in _WAYS)
+BY_CHOICE: str = "; ".join(f"SET LOCAL {way} = on" for way in _WAYS)
+"""The planner knows nothing of the size of what was just written, and would read whole tables to join it."""
 
 OLDEST = 14
 
@@ -46,19 +53,20 @@ class DatabaseClock:
 
     def now(self) -> datetime:
         with self._engine.connect() as connection:
-            return self.now_on(connection)
+            return self.now_on(connection.exec_driver_sql)
 
-    def now_on(self, connection: Connection) -> datetime:
+    def now_on(self, say: Callable[[str], Any]) -> datetime:
         """The present instant, asked over a connection that is open already."""
-        found: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-        return found.astimezone(UTC)
+        (found,) = say("SELECT clock_timestamp()").fetchone()
+        instant: datetime = found.astimezone(UTC)
+        return instant
 
 
 class Horizon:
     """Up to which log row no other can still appear: ids are given out in one order and committed in another."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine.execution_options(bare=True)
         self._settled = 0
         self._ahead: tuple[int, int] | None = None
 
@@ -148,7 +156,6 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
             parsed.set(drivername="postgresql+psycopg", query={}),
             connect_args=arguments,
             hide_parameters=True,
-            pool_pre_ping=True,
         )
     except ModuleNotFoundError:
         raise StoreError(
@@ -158,6 +165,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
 
     @event.listens_for(engine, "connect")
     def check(connection: Any, _record: Any) -> None:
+        connection.autocommit = True
         version = connection.info.server_version // 10_000
         if version < OLDEST:
             raise StoreError(
@@ -166,13 +174,18 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
             )
 
     @event.listens_for(engine, "handle_error")
-    def keep_values_out(context: Any) -> None:
-        # The server's details quote the row, and what must never be logged with it.
-        about = getattr(context.original_exception, "diag", None)
-        if about is not None and about.message_primary:
-            context.original_exception.args = (about.message_primary,)
+    def without_values(context: Any) -> None:
+        keep_values_out(context.original_exception)
 
+    begin_with(engine, reading=BEGIN_READING, writing=BEGIN_WRITING)
     return engine
+
+
+def keep_values_out(error: BaseException) -> None:
+    """Have an error say less: the server's details quote the row, and what must never be logged with it."""
+    about = getattr(error, "diag", None)
+    if about is not None and about.message_primary:
+        error.args = (about.message_primary,)
 
 
 def clock(engine: Engine) -> Clock:

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statewright.clock import Clock, SystemClock
+from statewright.dialects.begin import begin_with
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
 
@@ -20,7 +21,12 @@ DRIVERS: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
 LOCKS_ROWS: bool = False
 """Who writes is alone in the whole database."""
 
-READING: dict[str, Any] = {}
+BEGIN_READING: str = "BEGIN"
+BEGIN_WRITING: str = "BEGIN IMMEDIATE"
+"""sqlite3's own BEGIN comes too late: two writers would both read before either locks."""
+
+BY_INDEX: str = ""
+BY_CHOICE: str = ""
 
 
 class Horizon:
@@ -74,7 +80,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         why = getattr(error, "strerror", None) or str(error)
         raise StoreError(f'cannot open the database "{path}": {why[:1].lower()}{why[1:]}') from None
     # Parameters are kept out of error messages: they may hold what must never be logged.
-    engine = create_engine(parsed, hide_parameters=True)
+    engine = create_engine(parsed, hide_parameters=True, paramstyle="named", connect_args=_REMEMBERING)
     if unchanging:
 
         @event.listens_for(engine, "do_connect")
@@ -99,14 +105,12 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         # A COMMIT that a deferred constraint refuses leaves the transaction standing, and with it its lock.
         connection.rollback()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        # sqlite3's own BEGIN comes too late: two writers would both read before either locks.
-        options = connection.get_execution_options()
-        if not options.get("preparing", False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writing", False) else "BEGIN")
-
+    begin_with(engine, reading=BEGIN_READING, writing=BEGIN_WRITING)
     return engine
+
+
+_REMEMBERING = {"cached_statements": 1000}
+"""Each kind of move has a few statements of its own, and to read one takes as long as to run it."""
 
 
 def _check_path(path: Path, *, create: bool) -> None:
@@ -179,6 +183,10 @@ _TROUBLES = {
     "disk is full": 'cannot write to the database "{name}": the disk is full',
     "disk I/O error": 'cannot read or write the database "{name}": the disk reports an error',
 }
+
+
+def keep_values_out(_error: Exception) -> None:
+    """SQLite's own sentences name no values."""
 
 
 def violated(error: DBAPIError) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Integer
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import GenericFunction, ReturnTypeFromArgs
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction, ReturnTypeFromArgs
 
 from statewright.dialects.types import Instant
 
@@ -46,7 +46,7 @@ class latest(ReturnTypeFromArgs[Any]):
     inherit_cache = True
 
 
-def _word(function: type[GenericFunction[Any]], sqlite: Callable[..., str], other: Callable[..., str]) -> None:
+def _word(function: type[FunctionElement[Any]], sqlite: Callable[..., str], other: Callable[..., str]) -> None:
     def compile_sqlite(element: Any, compiler: Any, **options: Any) -> str:
         return sqlite(*(compiler.process(clause, **options) for clause in element.clauses))
 
@@ -87,3 +87,13 @@ _word(
 )
 _word(earliest, _one_of("min"), _one_of("least"))
 _word(latest, _one_of("max"), _one_of("greatest"))
+
+
+class unindexed(FunctionElement[datetime]):
+    """`unindexed(instant)`: the instant, for a condition that must not be looked up by its index."""
+
+    type = Instant()
+    inherit_cache = True
+
+
+_word(unindexed, lambda instant: f"(+{instant})", lambda instant: f"{instant}")

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from statewright.explain import refused_to_begin
 from statewright.log import START
-from statewright.store import instant
+from statewright.session import instant
 from statewright.tables import transition
 from statewright.transition import start
 from statewright.workflow import Workflow

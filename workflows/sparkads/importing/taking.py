@@ -24,7 +24,7 @@ from sparkads.importing.rejects import Rejects
 from sparkads.secret import masked
 from statewright.dialects import violated
 from statewright.errors import Conflict
-from statewright.store import take_turns
+from statewright.session import take_turns
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds

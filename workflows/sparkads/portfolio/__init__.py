@@ -19,8 +19,9 @@ from sparkads.settings import Settings, load_settings
 from sparkads.tables import SCHEMA
 from sparkads.workflows import WORKFLOWS
 from statewright.clock import Clock
+from statewright.session import instant, of_a_store
 from statewright.step import Tick, tick
-from statewright.store import Store, instant
+from statewright.store import Store
 from statewright.sweep import Swept, rehearse
 
 if TYPE_CHECKING:
@@ -77,6 +78,19 @@ class SparkAds:
         if session is None:
             with self.store.transaction() as mine:
                 yield mine
+        else:
+            with session.begin_nested():
+                yield session
+
+    @contextmanager
+    def call(self, session: Session | None) -> Iterator[Session]:
+        """A transaction for one verb: its own, or a part of the caller's; undone as a whole if it fails."""
+        if session is None:
+            with self.store.transaction(whole=True) as mine:
+                yield mine
+        elif of_a_store(session).whole:
+            # A verb within a verb fails with it.
+            yield session
         else:
             with session.begin_nested():
                 yield session

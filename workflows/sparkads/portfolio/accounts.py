@@ -41,7 +41,7 @@ class Accounts(Noun[AdAccount]):
     def add(self, name: str, *, actor: str, key: str | None = None, session: Session | None = None) -> AdAccount:
         """A new ad account. Raises RuleBroken when there is one of this name."""
         name = text("a name for the account", name)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
             if self.named(name, session=writing):
@@ -77,7 +77,7 @@ class Accounts(Noun[AdAccount]):
     ) -> AdAccount:
         """Another name. Raises RuleBroken when another account has it."""
         name = text("a name for the account", name)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             renamed, other = self.get(account, session=writing), self.named(name, session=writing)
             if other is not None and other.id != renamed.id:
                 raise RuleBroken(f'cannot rename account "{renamed.name}": there is one named "{name}" already')
@@ -186,7 +186,7 @@ class Accounts(Noun[AdAccount]):
         self, account: AdAccount | int, kind: str, handle: str, *, actor: str, session: Session | None
     ) -> Identity:
         handle = handle_of(handle)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             owner = self.meant(account, session=writing)
             account_id = id_of(owner)
             identity = self._identity(writing, account_id, kind, handle)
@@ -209,7 +209,7 @@ class Accounts(Noun[AdAccount]):
         session: Session | None,
     ) -> Identity:
         handle = handle_of(handle)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             owner = self._fresh(writing, self._id_of(account))
             identity = self._identity(writing, id_of(owner), kind, handle)
             if identity is None or identity.state != "usable":

@@ -32,7 +32,7 @@ from sparkads.tables import (
 )
 from sparkads.video_code import HELD, RUNNING
 from statewright.errors import UnknownRow
-from statewright.store import hold
+from statewright.session import hold, locking
 from statewright.transition import Moved
 
 _ad, _need, _code, _group = table(SparkAd).c, table(AdCode).c, table(VideoCode).c, table(AdGroup).c
@@ -70,7 +70,7 @@ class Ads(Noun[SparkAd]):
         has already; GuardRefused for somebody else's post or a pushed video under the wrong identity.
         """
         name = text("a name for the ad", name)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             self._hold_place(writing, id_of(ad_group), id_of(post))
             if replayed := self._replayed(writing, key):
                 return replayed
@@ -158,9 +158,9 @@ class Ads(Noun[SparkAd]):
         self, subject: SparkAd | int, state: str, *, actor: str, reason: str, session: Session | None = None
     ) -> SparkAd:
         """As for any row; but a deleted ad comes back only where there is room for it. Raises RuleBroken."""
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             accounts = select(_ad.account_id).where(_ad.id == self._id_of(subject))
-            hold(writing, table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts))
+            hold(writing, locking(table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts)))
             ad = self.get(subject, session=writing)
             if ad.state == "deleted":
                 identities = [] if ad.identity_id is None else [ad.identity_id]
@@ -285,9 +285,12 @@ class Ads(Noun[SparkAd]):
         group, campaign, own = table(AdGroup).c, table(Campaign).c, table(Post).alias("own").c
         campaigns = select(group.campaign_id).where(group.id == ad_group)
         accounts = select(campaign.account_id).where(campaign.id.in_(campaigns))
-        hold(session, group.id, group.id == ad_group)
-        hold(session, campaign.id, campaign.id.in_(campaigns))
-        hold(session, table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts))
+        hold(
+            session,
+            locking(group.id, group.id == ad_group),
+            locking(campaign.id, campaign.id.in_(campaigns)),
+            locking(table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts)),
+        )
         original = select(own.original_id).where(own.id == post, own.original_id.is_not(None))
         self.spark.codes.hold_posts(session, union_all(select(literal(post)), original))
 

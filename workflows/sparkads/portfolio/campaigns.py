@@ -42,7 +42,7 @@ class Campaigns(Noun[Campaign]):
         """
         name = text("a name for the campaign", name)
         objective = objective and text("an objective", objective)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
             account_id = id_of(self.spark.accounts.meant(account, session=writing))
@@ -105,7 +105,7 @@ class AdGroups(Noun[AdGroup]):
         name = text("a name for the ad group", name)
         location = location and text("a location", location)
         check_schedule(starts_at, ends_at)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
             owner = self.spark.campaigns.get(campaign, session=writing)

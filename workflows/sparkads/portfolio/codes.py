@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, Update, and_, bindparam, case, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, Update, and_, case, exists, or_, select, true, update
 from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
@@ -17,8 +17,9 @@ from sparkads.secret import clean, fingerprint, hint
 from sparkads.spark_ad import ads
 from sparkads.tables import BY_CODE, AdAccount, AdCode, Post, SparkAd, VideoCode, table
 from sparkads.video_code import HELD, OVER, RUNNING, codes
-from statewright.dialects import LAST_INSTANT
-from statewright.store import hold, instant
+from statewright.dialects import LAST_INSTANT, Identifier
+from statewright.session import hold, instant, locking, of_a_store
+from statewright.statement import Statement, parameter
 from statewright.transition import Moved, fire_all
 
 
@@ -51,7 +52,7 @@ class Codes(Noun[VideoCode]):
         creator's side is not ready.
         """
         secret = clean(code)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             self.hold_posts(writing, [id_of(post)])
             if replayed := self._replayed(writing, key):
                 return replayed
@@ -78,8 +79,8 @@ class Codes(Noun[VideoCode]):
         self, code: VideoCode | int, *, actor: str, key: str | None = None, session: Session | None = None
     ) -> VideoCode:
         """TikTok accepted it: ads that waited for it are authorized with it. Refused once its days are over."""
-        with self.spark.transaction(session) as writing:
-            self._fire("authorize", code, actor=actor, key=key, session=writing)
+        with self.spark.call(session) as writing:
+            self._move(writing, "authorize", code, actor=actor, key=key)
             self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
@@ -93,8 +94,8 @@ class Codes(Noun[VideoCode]):
         session: Session | None = None,
     ) -> VideoCode:
         """TikTok did not accept it; the reason is what it said. Ads that waited for it take another, if any."""
-        with self.spark.transaction(session) as writing:
-            self._fire("reject", code, actor=actor, reason=reason, key=key, session=writing)
+        with self.spark.call(session) as writing:
+            self._move(writing, "reject", code, actor=actor, reason=reason, key=key)
             self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
@@ -112,9 +113,9 @@ class Codes(Noun[VideoCode]):
         days: 7, 30, 60 or 365 (the setting `durations`)
         """
         self.check_days(days)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             self._check_end(writing, code, days)
-            self._fire("extend", code, actor=actor, key=key, session=writing, days=days)
+            self._move(writing, "extend", code, actor=actor, key=key, days=days)
             self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
@@ -131,8 +132,8 @@ class Codes(Noun[VideoCode]):
 
         If the account has another code for the post, they are authorized again by that one.
         """
-        with self.spark.transaction(session) as writing:
-            self._fire("revoke", code, actor=actor, reason=reason, key=key, session=writing)
+        with self.spark.call(session) as writing:
+            self._move(writing, "revoke", code, actor=actor, reason=reason, key=key)
             self._serve_one(writing, id_of(code), actor=actor)
             return self._fresh(writing, id_of(code))
 
@@ -146,7 +147,7 @@ class Codes(Noun[VideoCode]):
         self, *, actor: str, key: str | None = None, session: Session | None = None, **selection: Any
     ) -> Moved:
         """`authorize` every pending code of a selection."""
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             moved = self._fire_all("authorize", selection, actor=actor, key=key, session=writing)
             self._serve_moved(writing, selection, actor=actor)
             return moved
@@ -162,7 +163,7 @@ class Codes(Noun[VideoCode]):
     ) -> Moved:
         """`extend` every code of a selection that runs or has expired."""
         self.check_days(days)
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             moved = self._fire_all("extend", selection, actor=actor, key=key, session=writing, days=days)
             self._serve_moved(writing, selection, actor=actor)
             return moved
@@ -177,7 +178,7 @@ class Codes(Noun[VideoCode]):
         **selection: Any,
     ) -> Moved:
         """`revoke` every running code of a selection."""
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             moved = self._fire_all("revoke", selection, actor=actor, reason=reason, key=key, session=writing)
             self._serve_moved(writing, selection, actor=actor)
             return moved
@@ -245,17 +246,20 @@ class Codes(Noun[VideoCode]):
         if session.connection().execute(_taking(chosen)).rowcount:
             fire_all(session, ads, "authorize", _standing_on(chosen), actor=actor)
 
+    def hold_posts(self, session: Session, posts: Any) -> None:
+        """Lock these posts, the ads that need a code for them, and their codes: who serves whom stands still."""
+        hold(session, *_around(posts))
+
     def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
         self.hold_posts(session, select(_code.post_id).where(where).correlate(None))
 
-    def hold_posts(self, session: Session, posts: Any) -> None:
-        """Lock these posts, the ads that need a code for them, and their codes: who serves whom stands still."""
-        hold(session, table(Post).c.id, table(Post).c.id.in_(posts))
-        hold(session, _ad.id, _ad.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts))))
-        hold(session, _code.id, _code.post_id.in_(posts))
+    def _hold_one(self, session: Session, row_id: int) -> None:
+        hold(session, *_AROUND_ONE, served=row_id)
 
     def _serve_one(self, session: Session, code_id: int, *, actor: str) -> None:
-        if session.connection().execute(_TAKING_ONE, {"served": code_id}).rowcount:
+        driver = of_a_store(session).driver
+        # To find out that no ad needs a code for this post takes a tenth of the time that it takes to give it one.
+        if driver.one(_NEEDED, {"served": code_id}) and driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
             fire_all(session, ads, "authorize", _standing_on(_code.id == code_id), actor=actor)
 
     def _serve_moved(self, session: Session, selection: dict[str, Any], *, actor: str) -> None:
@@ -340,5 +344,21 @@ def _standing_on(chosen: ColumnElement[bool]) -> ColumnElement[bool]:
     return ads.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts)))
 
 
-# Built once: it is asked with every call that moves one code.
-_TAKING_ONE = _taking(_code.id == bindparam("served"))
+def _around(posts: Any) -> tuple[Statement, ...]:
+    """Locks for `Codes.hold_posts`."""
+    return (
+        locking(table(Post).c.id, table(Post).c.id.in_(posts)),
+        locking(_ad.id, _ad.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts)))),
+        locking(_code.id, _code.post_id.in_(posts)),
+    )
+
+
+# Built once: they run with every call that moves one code.
+_SERVED = parameter("served", Identifier)
+_AROUND_ONE = _around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
+_TAKING_ONE = Statement(_taking(_code.id == _SERVED))
+_NEEDED = Statement(
+    select(_need.ad_id)
+    .where(_need.post_id == select(_code.post_id).where(_code.id == _SERVED).scalar_subquery())
+    .limit(1)
+)

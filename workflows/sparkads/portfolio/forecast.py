@@ -13,7 +13,7 @@ from sparkads.tables import AdCode, SparkAd, VideoCode, table
 from sparkads.video_code import codes
 from statewright.dialects import DAY, EPOCH, date_of, day_number
 from statewright.forecast import forecast as rows_due
-from statewright.store import instant
+from statewright.session import instant
 
 _ad, _need, _code = table(SparkAd).c, table(AdCode).c, table(VideoCode).c
 

@@ -24,7 +24,7 @@ from sparkads.tables import (
 )
 from sparkads.video_code import HELD, RUNNING
 from statewright.explain import waiting_for
-from statewright.store import instant
+from statewright.session import instant
 from statewright.workflow import Workflow
 
 _ad, _need, _code, _post = table(SparkAd).c, table(AdCode).c, table(VideoCode).c, table(Post).c

@@ -13,12 +13,13 @@ from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import WrongInput
+from sparkads.portfolio.fresh import fresh
 from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
 from statewright.log import START, Entry, entries, history
 from statewright.parameters import LARGEST, storable
-from statewright.store import instant
+from statewright.session import instant
 from statewright.tables import transition
 from statewright.transition import Moved, fire, fire_all, force, start
 from statewright.workflow import Workflow
@@ -66,8 +67,8 @@ class Noun(Generic[R]):
 
         Raises UnknownRow, WrongArguments (no reason, no such state), Conflict.
         """
-        with self.spark.transaction(session) as writing:
-            self._hold(writing, self._id == self._id_of(subject))
+        with self.spark.call(session) as writing:
+            self._hold_one(writing, self._id_of(subject))
             force(writing, self.workflow, self._id_of(subject), state, actor=actor, reason=reason)
             return self._fresh(writing, self._id_of(subject))
 
@@ -102,8 +103,11 @@ class Noun(Generic[R]):
     def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
         """Lock what a verb looks at beside the rows of its selection, before it moves them."""
 
+    def _hold_one(self, session: Session, row_id: int) -> None:
+        """The same for one row."""
+
     def _fresh(self, session: Session, row_id: int) -> R:
-        found = session.get(self.row, row_id, populate_existing=True)
+        found = fresh(session, self.row, row_id)
         if found is None:
             noun = self.workflow.noun
             raise UnknownRow(f"there is no {noun} {row_id}", workflow=self.workflow.name, event="", row_id=row_id)
@@ -120,20 +124,26 @@ class Noun(Generic[R]):
         session: Session | None = None,
         **arguments: Any,
     ) -> R:
-        with self.spark.transaction(session) as writing:
-            row_id = self._id_of(subject)
-            self._hold(writing, self._id == row_id)
-            fire(
-                writing,
-                self.workflow,
-                event,
-                row_id,
-                actor=actor,
-                reason=reason,
-                key=key,
-                arguments=arguments,
-            )
-            return self._fresh(writing, row_id)
+        """A whole verb: move one row, and return it."""
+        with self.spark.call(session) as writing:
+            self._move(writing, event, subject, actor=actor, reason=reason, key=key, **arguments)
+            return self._fresh(writing, self._id_of(subject))
+
+    def _move(
+        self,
+        session: Session,
+        event: str,
+        subject: R | int,
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        """A verb's part that moves one row."""
+        row_id = self._id_of(subject)
+        self._hold_one(session, row_id)
+        fire(session, self.workflow, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments)
 
     def _fire_all(
         self,
@@ -146,7 +156,7 @@ class Noun(Generic[R]):
         session: Session | None = None,
         **arguments: Any,
     ) -> Moved:
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             where = self._where(writing, **selection)
             self._hold(writing, where)
             return fire_all(

@@ -59,7 +59,7 @@ class Posts(Noun[Post]):
             raise WrongInput(f"expected who sees it to be public, friends or private; got {visibility!r}")
         if (kind == ORIGINAL) != (original is None):
             raise WrongInput("a duet or stitch needs its original post, and only those have one")
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
             if self.find(item_id, session=writing):
@@ -93,7 +93,7 @@ class Posts(Noun[Post]):
         """
         if source not in PUSHED:
             raise WrongInput(f"expected the video to be one of {', '.join(PUSHED)}; got {source!r}")
-        with self.spark.transaction(session) as writing:
+        with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
             values = {

@@ -1,0 +1,121 @@
+"""The session that a Store opens: begun on the driver at once, and given to SQLAlchemy when that is asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Engine, select
+from sqlmodel import Session
+
+from statewright import dialects
+from statewright.clock import Clock
+from statewright.dialects.begin import BEGUN
+from statewright.dialects.postgresql import DatabaseClock
+from statewright.driver import Driver
+from statewright.errors import StoreError
+from statewright.statement import Statement
+
+
+class StoreSession(Session):
+    """A session inside a transaction that is already begun.
+
+    writing: it may write
+    whole:   an error anywhere in it undoes all of it, so no part of it needs a savepoint of its own
+    """
+
+    def __init__(self, engine: Engine, *, clock: Clock, writing: bool, whole: bool = False) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self._engine = engine
+        self._wrapped: Connection | None = None
+        self._clock = clock
+        self.writing = writing
+        self.whole = whole
+        database = dialects.of(engine)
+        self._driver = Driver(engine, database.BEGIN_WRITING if writing else database.BEGIN_READING)
+
+    @property
+    def driver(self) -> Driver:
+        """The driver's connection, inside the transaction."""
+        if self._wrapped is not None:
+            # After a commit or a rollback of the caller's own, the next transaction begins here.
+            self.connection()
+        return self._driver
+
+    @property
+    def untouched(self) -> bool:
+        """Nobody has used SQLAlchemy on it: it holds no rows."""
+        return self._wrapped is None
+
+    def instant(self) -> datetime:
+        """The present instant, by the store's clock."""
+        clock = self._clock
+        return clock.now_on(self.driver.say) if isinstance(clock, DatabaseClock) else clock.now()
+
+    def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
+        if self._wrapped is None:
+            self._driver.pooled.info[BEGUN] = True
+            self._wrapped = Connection(self._engine, connection=self._driver.pooled)
+        return self._wrapped
+
+    def commit(self) -> None:
+        self.connection()
+        super().commit()
+
+    def rollback(self) -> None:
+        self.connection()
+        super().rollback()
+
+    def finish(self) -> None:
+        """Commit what was done, if it was not rolled back."""
+        if self.in_transaction():
+            super().commit()
+        if self._wrapped is None:
+            self._driver.commit()
+
+    def close(self) -> None:
+        super().close()
+        if self._wrapped is None:
+            self._driver.pooled.close()
+        else:
+            self._wrapped.close()
+
+
+def of_a_store(session: Session) -> StoreSession:
+    """The session, known to be one that a Store opened. Raises StoreError for any other."""
+    if not isinstance(session, StoreSession):
+        raise StoreError("expected a session that a Store opened, got one of another engine")
+    return session
+
+
+def instant(session: Session) -> datetime:
+    """The present instant, by the clock of the store that this session belongs to."""
+    return of_a_store(session).instant()
+
+
+def expect_to_write(session: Session) -> StoreSession:
+    """The session, known to be one that may write. Raises StoreError for one whose writes would be lost."""
+    if not (mine := of_a_store(session)).writing:
+        raise StoreError("cannot move rows in a session that only reads; open it with Store.transaction()")
+    return mine
+
+
+def locking(ids: Column[int], where: ColumnElement[bool]) -> Statement:
+    """What locks rows in the order of their ids; for `hold`."""
+    return Statement(select(ids).where(where).order_by(ids).with_for_update(of=ids.table, key_share=True))
+
+
+def hold(session: Session, *locks: Statement, **told: Any) -> None:
+    """Lock rows before looking at them, where several write at once; whoever else locks them waits until the end.
+
+    locks: made by `locking`, each told these values. To stay clear of deadlocks, the outermost table comes first.
+    """
+    mine = expect_to_write(session)
+    if mine.driver.database.LOCKS_ROWS:
+        for lock in locks:
+            mine.driver.run(lock, told).fetchall()
+
+
+def take_turns(session: Session) -> None:
+    """Wait until no other transaction that takes turns is under way; where one writes at a time, there is none."""
+    dialects.of(session.connection()).take_turns(session.connection())
