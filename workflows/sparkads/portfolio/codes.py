@@ -321,17 +321,18 @@ def _taking(chosen: ColumnElement[bool]) -> Update:
         .scalar_subquery()
     )
     authorizing = exists(choice.where(other.c.state.in_(HELD)))
-    own = select(_code.id).where(_code.post_id.in_(posts))
+    own = select(_code.id).where(_code.id == _need.code_id).correlate(table(AdCode))
+    kept = exists(select(_ad.id).where(_ad.id == _need.ad_id, _ad.state != "deleted").correlate(table(AdCode)))
     return (
         update(table(AdCode))
         .where(
             _need.post_id.in_(posts),
             or_(
                 _need.code_id.is_(None),
-                _need.code_id.in_(own.where(_code.state.in_(OVER))),
-                and_(_need.code_id.in_(own.where(_code.state == "pending")), authorizing),
+                exists(own.where(_code.state.in_(OVER))),
+                and_(exists(own.where(_code.state == "pending")), authorizing),
             ),
-            _need.ad_id.in_(select(_ad.id).where(_ad.state != "deleted")),
+            kept,
             best.is_not(None),
         )
         .values(code_id=best)
