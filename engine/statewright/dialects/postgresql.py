@@ -189,6 +189,12 @@ def take_turns(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('statewright'))")
 
 
+def take_your_time(connection: Connection) -> None:
+    """Let this transaction wait for locks, and work, for as long as it takes."""
+    for timeout in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
+
+
 def trouble(error: DBAPIError, name: str) -> StoreError:
     """What went wrong with the database, as one sentence; `name` is the database as a person knows it."""
     said = " ".join(line for line in str(error.orig).splitlines()[:1]).rpartition("FATAL:")[2].strip()

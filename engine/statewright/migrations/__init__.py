@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from statewright.migrations.line import ENGINE, Line, versions_found
 from statewright.migrations.revision import add_deadline, change_states, run_script
-from statewright.migrations.upgrade import ENGINE, Line, upgrade, versions_found
+from statewright.migrations.upgrade import Step, upgrade
 
-__all__ = ["ENGINE", "Line", "add_deadline", "change_states", "run_script", "upgrade", "versions_found"]
+__all__ = ["ENGINE", "Line", "Step", "add_deadline", "change_states", "run_script", "upgrade", "versions_found"]

@@ -2,59 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import Connection, select
 
 from statewright import dialects
-from statewright.errors import DefinitionError, SchemaVersionError, StoreError
-from statewright.tables import SCHEMA_VERSION
+from statewright.errors import DefinitionError, StoreError
+from statewright.migrations.line import Line, refuse_others, versions_found
+from statewright.tables import alembic_version
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-VERSIONS = "alembic_version"
-LONGEST = 32
-"""Letters of a revision's name; Alembic's table holds no more."""
-
-_alembic = table(VERSIONS, column("version_num"))
-_first = table("schema_version", column("name"), column("version"))
-
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """The versions of one package's tables; that of version 2 of the shop is the revision `shop_2`.
+class Step:
+    """A revision that an upgrade runs, and what is true after it, in the first words of its docstring."""
 
-    package: where the revisions are, in a folder `versions`; None when there is no way to upgrade
-    """
-
-    name: str
-    version: int
-    package: str | None = None
-
-    @property
-    def head(self) -> str:
-        return f"{self.name}_{self.version}"
-
-
-ENGINE = Line("statewright", SCHEMA_VERSION, "statewright.migrations")
-
-
-def versions_found(connection: Connection) -> dict[str, int]:
-    """The version of each package's tables in this database; empty when it holds none."""
-    tables = set(inspect(connection).get_table_names())
-    if VERSIONS in tables:
-        heads = [str(head) for head in connection.execute(select(_alembic.c.version_num)).scalars()]
-        if heads:
-            return {name: int(version) for name, _, version in (head.rpartition("_") for head in heads)}
-    if _first.name in tables:
-        # The first release kept them in a table of its own.
-        return {str(name): int(version) for name, version in connection.execute(select(_first))}
-    return {}
+    revision: str
+    purpose: str
 
 
 def upgrade(
@@ -62,69 +32,70 @@ def upgrade(
     lines: Sequence[Line],
     *,
     name: str,
-    tell: Callable[[str], None] = lambda revision: None,
-) -> list[str]:
-    """Bring the tables of these packages to their versions; returns the revisions that ran, in order.
+    tell: Callable[[Step], None] = lambda step: None,
+) -> list[Step]:
+    """Bring the tables of these packages to their versions; returns the steps that this took, in order.
 
     The caller begins the transaction, one that writes, and commits it; other upgrades wait for its end.
     name: the database as a person knows it
-    tell: is given each revision as soon as it is done
+    tell: is given each step when it begins
     Raises SchemaVersionError for tables of a newer program, StoreError when there is no way to upgrade.
     """
     dialects.of(connection).take_turns(connection)
     found = versions_found(connection)
-    _check(lines, found, name)
+    tried = f'cannot upgrade the database "{name}"'
+    if found:
+        refuse_others(lines, found, tried=tried)
     lagging = [line for line in lines if found.get(line.name) != line.version]
     for line in lagging:
         if line.package is None:
-            raise StoreError(
-                f'cannot upgrade the database "{name}": {line.name} comes with no migrations; '
-                f"name their package in its schema"
-            )
+            raise StoreError(f"{tried}: {line.name} comes with no migrations; name their package in its schema")
+    if not lagging:
+        return []
+    _write_down(connection, found, tried)
+    return [*_taken(connection, _script(lines), lagging, found, tell)]
+
+
+def _write_down(connection: Connection, found: Mapping[str, int], tried: str) -> None:
+    """Have Alembic's table say what was found: a database of the first release says it elsewhere."""
+    alembic_version.create(connection, checkfirst=True)
+    there = [*connection.execute(select(alembic_version.c.version_num)).scalars()]
+    heads = [f"{name}_{version}" for name, version in found.items()]
+    if not set(heads).isdisjoint(there):
+        return
+    if there:
+        raise StoreError(
+            f"{tried}: its table {alembic_version.name} is another program's; "
+            "give that another name, which Alembic calls `version_table`"
+        )
+    if heads:
+        connection.execute(alembic_version.insert(), [{"version_num": head} for head in heads])
+
+
+def _taken(
+    connection: Connection,
+    script: ScriptDirectory,
+    lagging: Sequence[Line],
+    found: Mapping[str, int],
+    tell: Callable[[Step], None],
+) -> list[Step]:
     from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
+    from alembic.runtime.migration import MigrationContext, MigrationStep
 
-    script = _script(lines)
-    done: list[str] = []
+    taken: list[Step] = []
 
-    def told(*, step: Any, **_others: Any) -> None:
-        done.append(step.up_revision_id)
-        tell(step.up_revision_id)
+    def steps(_heads: Any, _context: Any) -> Iterator[MigrationStep]:
+        for line in lagging:
+            lower = f"{line.name}_{found[line.name]}" if line.name in found else "base"
+            for each in reversed([*script.iterate_revisions(line.head, lower)]):
+                taken.append(Step(each.revision, " ".join(each.doc.split())))
+                tell(taken[-1])
+                yield MigrationStep.upgrade_from_script(script.revision_map, each)
 
-    def steps(heads: Any, _context: Any) -> Any:
-        return [step for line in lagging for step in script._upgrade_revs(line.head, heads)]  # noqa: SLF001
-
-    context = MigrationContext.configure(
-        connection, opts={"script": script, "fn": steps, "on_version_apply": (told,)}
-    )
-    if not context.get_current_heads():
-        context._ensure_version_table()  # noqa: SLF001 - only a run of revisions makes it otherwise
-        if found:
-            rows = [{"version_num": f"{each}_{version}"} for each, version in found.items()]
-            connection.execute(_alembic.insert(), rows)
+    context = MigrationContext.configure(connection, opts={"script": script, "fn": steps})
     with Operations.context(context):
         context.run_migrations()
-    return done
-
-
-def _check(lines: Sequence[Line], found: dict[str, int], name: str) -> None:
-    for line in lines:
-        if len(line.head) > LONGEST:
-            raise DefinitionError(f"schema {line.name}", f"expected a name of at most {LONGEST - 5} letters")
-        version = found.get(line.name)
-        if version is not None and version > line.version:
-            raise SchemaVersionError(
-                f'cannot upgrade the database "{name}": its {line.name} tables are of version {version}, '
-                f"this program expects {line.version}; install the newer program",
-                found=version,
-                expected=line.version,
-            )
-    if found and (missing := [line.name for line in lines if line.name not in found]):
-        raise SchemaVersionError(
-            f'cannot upgrade the database "{name}": it holds no tables of {missing[0]}; use another one',
-            found=None,
-            expected=next(line.version for line in lines if line.name == missing[0]),
-        )
+    return taken
 
 
 def _script(lines: Sequence[Line]) -> ScriptDirectory:
