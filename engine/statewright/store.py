@@ -116,17 +116,31 @@ class Store:
 
     def drift(self) -> list[str]:
         """Where the database differs from what the code expects, a sentence each; empty when it does not."""
-        with self.reading() as session:
-            found = self._database.schema_of(session.connection())
-        expected = self._database.expected_schema(self._engine, [metadata, self.schema.tables])
+        with self._troubles():
+            with self._reading.connect() as connection:
+                versions = versions_found(connection)
+                found = self._database.schema_of(connection)
+            expected = self._database.expected_schema(self._engine, [metadata, self.schema.tables])
         return [
-            f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
-            for name, words in expected.items()
-            if found.get(name) != words
+            *(
+                f"the {name} tables are of version {versions.get(name, 'none')}, expected {version}"
+                for name, version in self.expected.items()
+                if versions.get(name) != version
+            ),
+            *(
+                f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
+                for name, words in expected.items()
+                if found.get(name) != words
+            ),
         ]
 
+    @property
+    def expected(self) -> dict[str, int]:
+        """The versions of the tables that this program works with, the engine's and the application's, by name."""
+        return {line.name: line.version for line in self._lines}
+
     def versions(self) -> dict[str, int]:
-        """The version of the engine's tables and of the application's, by name; empty when there are none."""
+        """The versions of the tables in the database, by name; empty when it has none."""
         with self._troubles(), self._reading.connect() as connection:
             return versions_found(connection)
 
@@ -189,7 +203,7 @@ class Store:
         metadata.create_all(connection)
         self.schema.tables.create_all(connection)
         connection.execute(insert(alembic_version), [{"version_num": line.head} for line in self._lines])
-        return {line.name: line.version for line in self._lines}
+        return self.expected
 
     @contextmanager
     def _troubles(self) -> Iterator[None]:
