@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -14,21 +12,14 @@ from sparkads.workflows import WORKFLOWS
 from statewright import dialects
 from statewright.migrations import ENGINE, Line, upgrade
 from statewright.tables import metadata
-from statewright.testing import temporary_database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    on_a_server = request.param == "postgresql"
-    with (
-        temporary_database(request.getfixturevalue("postgres"))
-        if on_a_server
-        else nullcontext(f"sqlite:///{tmp_path}/portfolio.db")
-    ) as url:
-        database, parsed = dialects.named_by(url)
-        engine = database.open_engine(parsed, create=True, synchronous="NORMAL", busy_timeout=5)
-        yield engine.execution_options(writing=True)
-        engine.dispose()
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Engine]:
+    database, parsed = dialects.named_by(empty_url)
+    engine = database.open_engine(parsed, create=True, synchronous="NORMAL", busy_timeout=5)
+    yield engine.execution_options(writing=True)
+    engine.dispose()
 
 
 def test_a_portfolio_made_step_by_step_is_like_a_new_one(empty: Engine) -> None:

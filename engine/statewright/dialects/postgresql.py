@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -262,7 +263,12 @@ _VIOLATIONS = {"23502": "NOT NULL", "23503": "FOREIGN KEY", "23505": "UNIQUE", "
 
 def schema_of(connection: Connection) -> dict[str, str]:
     """Every column, constraint, index and trigger of the database by name, in the server's words."""
-    return {name: words for name, words in connection.execute(_SCHEMA)}  # noqa: C416 - dict() cannot be typed
+    found: dict[str, str] = {}
+    for name, words in connection.execute(_SCHEMA):
+        found[name] = words
+        for casts, none in _CASTS:
+            found[name] = re.sub(casts, none, found[name])
+    return found
 
 
 def expected_schema(engine: Engine, metadatas: Sequence[MetaData]) -> dict[str, str]:
@@ -276,6 +282,13 @@ def expected_schema(engine: Engine, metadatas: Sequence[MetaData]) -> dict[str, 
         connection.rollback()
         return found
 
+
+_CASTS = (
+    (r"\(('(?:[^']|'')*')::character varying\)::text", r"\1"),
+    (r"('(?:[^']|'')*')::character varying", r"\1"),
+    (r"\((ARRAY\[[^\]]*\])\)::text\[\]", r"\1"),
+)
+"""Casts in a list of texts, which a dump does not give back as they were."""
 
 _SCHEMA = text("""
     WITH ours AS (

@@ -23,8 +23,7 @@ def upgrade(desk: Desk) -> None:
     database up. On a server, only the owner of the tables can do this."""
     with desk.tables() as store:
         steps = store.upgrade(tell=lambda step: None if desk.as_json else _tell(step))
-        versions = store.versions()
-        name = store.name
+    versions, name = store.expected, store.name
     if desk.as_json:
         show.answer({"database": name, "steps": steps, "versions": versions})
         return
