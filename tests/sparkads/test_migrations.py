@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -34,3 +37,12 @@ def test_a_portfolio_made_step_by_step_is_like_a_new_one(empty: Engine) -> None:
     with empty.connect() as connection:
         found = dialects.of(connection).schema_of(connection)
     assert found == dialects.of(empty).expected_schema(empty, [metadata, SCHEMA.tables])
+
+
+def test_a_portfolio_is_opened_without_loading_alembic(tmp_path: Path) -> None:
+    look = (
+        "import sys; from sparkads import SparkAds; SparkAds('sqlite:///portfolio.db').close(); "
+        "SparkAds('sqlite:///portfolio.db').close(); print('alembic' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert found.stdout == "False\n"

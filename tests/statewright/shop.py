@@ -64,4 +64,6 @@ def parcels(chart: type[Chart], *, lost: bool) -> Workflow:
 THEN = parcels(ParcelChart, lost=False)
 NOW = parcels(ParcelThatMayBeLost, lost=True)
 SCHEMA_THEN = Schema("shop", version=1, tables=THEN.table.metadata)
-SCHEMA_NOW = Schema("shop", version=2, tables=NOW.table.metadata, migrations="shop.migrations", command="shop up")
+SCHEMA_NOW = Schema(
+    "shop", version=2, tables=NOW.table.metadata, migrations="shop.migrations", command="shop upgrade"
+)

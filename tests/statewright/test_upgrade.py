@@ -109,7 +109,9 @@ def test_a_chart_with_a_new_state_and_a_new_deadline_is_lived_by_after_an_upgrad
 def test_whoever_opens_older_tables_is_told_what_to_run(old: str) -> None:
     with pytest.raises(SchemaVersionError) as why:
         opened(old, shop.SCHEMA_NOW)
-    assert str(why.value).endswith('": its shop tables are of version 1, this program expects 2; run `shop up`')
+    assert str(why.value).endswith(
+        '": its shop tables are of version 1, this program expects 2; run `shop upgrade`'
+    )
     assert (why.value.found, why.value.expected) == (1, 2)
 
 

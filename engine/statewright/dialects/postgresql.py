@@ -239,7 +239,10 @@ _TROUBLES = {
     "25006": 'cannot write to the database "{name}": it is read-only',
     "40001": 'the database "{name}" was changed at the same moment; try again',
     "40P01": 'the database "{name}" ended a deadlock with another program; try again',
-    "42501": 'cannot use the database "{name}": this user has no permission: {said}',
+    "42501": (
+        'cannot use the database "{name}": this user has no permission: {said}; '
+        "let the owner of the tables do it, or grant it"
+    ),
     "53100": 'cannot write to the database "{name}": the disk is full',
     "53300": 'cannot open the database "{name}": the server has too many connections',
     "55P03": 'the database "{name}" is locked by another program; try again when it is done',
