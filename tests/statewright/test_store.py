@@ -212,6 +212,8 @@ def test_the_engines_names_are_its_own(path: Path) -> None:
         opened(path, schema=Schema("shop", 1, tables))
     with pytest.raises(DefinitionError, match="the name statewright is the engine's; choose another"):
         opened(path, schema=Schema("statewright", 1, MetaData()))
+    with pytest.raises(DefinitionError, match="expected a name of at most 27 letters"):
+        opened(path, schema=Schema("s" * 28, 1, MetaData()))
 
 
 def test_whatever_drifted_is_named(kept: Path) -> None:

@@ -15,7 +15,7 @@ from tests.statewright import shop
 from tests.statewright.conftest import Revise
 from tests.statewright.halls import insert_rows
 
-from statewright.errors import SchemaVersionError, StoreError
+from statewright.errors import DefinitionError, SchemaVersionError, StoreError
 from statewright.log import history
 from statewright.migrations import ENGINE, Step
 from statewright.step import tick
@@ -32,6 +32,7 @@ from alembic import op
 def upgrade():
     op.execute("UPDATE parcel SET state = 'stolen'")
 """
+UNLINKED = shop.SECOND.replace('down_revision = "shop_1"', "down_revision = None")
 LOOK_AT_THE_TIMEOUTS = """
 revision = "shop_2"
 down_revision = "shop_1"
@@ -131,6 +132,19 @@ def test_a_rule_that_the_rows_break_is_named(old: str, revise: Revise) -> None:
             f'cannot upgrade the database "{store.name}": CHECK constraint failed: ck_parcel_state'
         )
         assert store.versions()["shop"] == 1
+
+
+@pytest.mark.parametrize("revisions", [[shop.FIRST], [shop.FIRST, UNLINKED]])
+def test_revisions_that_do_not_lead_to_the_version_are_named(
+    old: str, revise: Revise, revisions: list[str]
+) -> None:
+    revise("shop", *revisions)
+    with closing(opened(old, shop.SCHEMA_NOW, any_version=True)) as store:
+        with pytest.raises(DefinitionError) as why:
+            store.upgrade()
+        assert str(why.value) == (
+            "schema shop: the revisions of shop.migrations do not lead from shop_1 to shop_2"
+        )
 
 
 def test_an_upgrade_that_is_killed_leaves_the_old_database_in_use(old: str, revise: Revise) -> None:

@@ -16,7 +16,7 @@ from statewright.migrations.line import Line, refuse_others, versions_found
 from statewright.tables import alembic_version
 
 if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
+    from alembic.script import Script, ScriptDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def upgrade(
     The caller begins the transaction, one that writes, and commits it; other upgrades wait for its end.
     name: the database as a person knows it
     tell: is given each step when it begins
-    Raises SchemaVersionError for tables of a newer program, StoreError when there is no way to upgrade.
+    Raises SchemaVersionError for tables of a newer program, StoreError when there is no way to upgrade,
+    DefinitionError when the revisions do not lead there.
     """
     dialects.of(connection).take_turns(connection)
     found = versions_found(connection)
@@ -52,8 +53,10 @@ def upgrade(
             raise StoreError(f"{tried}: {line.name} comes with no migrations; name their package in its schema")
     if not lagging:
         return []
+    script = _script(lines)
+    missing = [revision for line in lagging for revision in _missing(script, line, found.get(line.name))]
     _write_down(connection, found, tried)
-    return [*_taken(connection, _script(lines), lagging, found, tell)]
+    return _take(connection, script, missing, tell)
 
 
 def _write_down(connection: Connection, found: Mapping[str, int], tried: str) -> None:
@@ -72,12 +75,21 @@ def _write_down(connection: Connection, found: Mapping[str, int], tried: str) ->
         connection.execute(alembic_version.insert(), [{"version_num": head} for head in heads])
 
 
-def _taken(
-    connection: Connection,
-    script: ScriptDirectory,
-    lagging: Sequence[Line],
-    found: Mapping[str, int],
-    tell: Callable[[Step], None],
+def _missing(script: ScriptDirectory, line: Line, version: int | None) -> list[Script]:
+    """The revisions that lead from the version found to the one expected, in order."""
+    from alembic.script.revision import RevisionError
+
+    lower = "base" if version is None else f"{line.name}_{version}"
+    try:
+        return [*script.iterate_revisions(line.head, lower)][::-1]
+    except RevisionError:
+        raise DefinitionError(
+            f"schema {line.name}", f"the revisions of {line.package} do not lead from {lower} to {line.head}"
+        ) from None
+
+
+def _take(
+    connection: Connection, script: ScriptDirectory, missing: Sequence[Script], tell: Callable[[Step], None]
 ) -> list[Step]:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext, MigrationStep
@@ -85,12 +97,10 @@ def _taken(
     taken: list[Step] = []
 
     def steps(_heads: Any, _context: Any) -> Iterator[MigrationStep]:
-        for line in lagging:
-            lower = f"{line.name}_{found[line.name]}" if line.name in found else "base"
-            for each in reversed([*script.iterate_revisions(line.head, lower)]):
-                taken.append(Step(each.revision, " ".join(each.doc.split())))
-                tell(taken[-1])
-                yield MigrationStep.upgrade_from_script(script.revision_map, each)
+        for each in missing:
+            taken.append(Step(each.revision, " ".join(each.doc.split())))
+            tell(taken[-1])
+            yield MigrationStep.upgrade_from_script(script.revision_map, each)
 
     context = MigrationContext.configure(connection, opts={"script": script, "fn": steps})
     with Operations.context(context):

@@ -21,8 +21,13 @@ def upgrade(desk: Desk) -> None:
 
     Where a database has no tables, they are made. Stop the programs of the older version first, and back the
     database up. On a server, only the owner of the tables can do this."""
+
+    def tell(step: Step) -> None:
+        if not desk.as_json:
+            typer.echo(show.text(f"{step.revision}: {step.purpose}"))
+
     with desk.tables() as store:
-        steps = store.upgrade(tell=lambda step: None if desk.as_json else _tell(step))
+        steps = store.upgrade(tell=tell)
     versions, name = store.expected, store.name
     if desk.as_json:
         show.answer({"database": name, "steps": steps, "versions": versions})
@@ -69,7 +74,3 @@ def check(desk: Desk) -> None:
         typer.echo(show.text(drift or f'the database "{name}" is as this program makes it'))
     if drift:
         raise typer.Exit(ends.REFUSED)
-
-
-def _tell(step: Step) -> None:
-    typer.echo(show.text(f"{step.revision}: {step.purpose}"))
