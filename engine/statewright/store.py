@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, Connection, MetaData, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -17,8 +17,10 @@ from statewright.clock import Clock
 from statewright.dialects.postgresql import DatabaseClock
 from statewright.errors import DefinitionError, StoreError
 from statewright.migrations.line import ENGINE, Line, refuse_older, refuse_others, versions_found
-from statewright.migrations.upgrade import Step, upgrade
 from statewright.tables import alembic_version, metadata
+
+if TYPE_CHECKING:
+    from statewright.migrations.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ class Store:
         tell: is given each step when it begins
         Raises SchemaVersionError for tables of a newer program, StoreError when it cannot be done.
         """
+        from statewright.migrations.steps import upgrade
+
         with self._troubles():
             if not self.versions():
                 self._before_the_first_table()
