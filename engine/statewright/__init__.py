@@ -3,6 +3,7 @@
     chart        Chart: states, events and guards by name; tabulated once, by asking python-statemachine
     workflow     Workflow: a table whose rows live by a chart, with guards, assignments, cascades, deadlines
     store        Store: the database, and every transaction
+    migrations   change_states, add_deadline: how the tables of an older version become today's
     transition   fire, fire_all, fire_due, start, force: how a row moves, one or a million
     explain      can, preview: what a row may do, and why not
     log          history, entries: every move there ever was

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, MetaData, inspect, select
+from sqlalchemy import Connection, MetaData, insert, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from statewright import dialects
 from statewright.clock import Clock
-from statewright.errors import DefinitionError, SchemaVersionError, StoreError
+from statewright.errors import DefinitionError, StoreError
+from statewright.migrations.line import ENGINE, Line, refuse_older, refuse_others, versions_found
 from statewright.session import StoreSession
-from statewright.tables import SCHEMA_VERSION, metadata, schema_version, transition
+from statewright.tables import alembic_version, metadata
 
-OURS = "statewright"
-"""What the engine's own tables are called among the schemas of a database."""
+if TYPE_CHECKING:
+    from statewright.migrations.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """An application's tables: a name, a version that is raised with every change, and the tables."""
+    """An application's tables: a name, a version that is raised with every change, and the tables.
+
+    migrations: the package that holds, in a folder `versions`, the revisions that lead to this version
+    command:    what people run to upgrade older tables, as they are told who try to use them
+    """
 
     name: str
     version: int
     tables: MetaData
+    migrations: str | None = None
+    command: str = "Store.upgrade"
 
 
 class Store:
@@ -36,6 +44,8 @@ class Store:
     create:       False refuses a database that does not exist yet
     synchronous:  "FULL" (a commit survives a power cut) or "NORMAL" (the last ones may be lost)
     busy_timeout: seconds that a writer waits for another
+    any_version:  True opens tables of every version, and a database without any, for `versions`, `upgrade`
+                  and `drift` alone
     Raises StoreError when it cannot be used, SchemaVersionError when another version made it, DefinitionError
     when the schema takes names that are the engine's.
     """
@@ -49,12 +59,14 @@ class Store:
         create: bool = True,
         synchronous: str = "FULL",
         busy_timeout: float = 5.0,
+        any_version: bool = False,
     ) -> None:
         if taken := metadata.tables.keys() & schema.tables.tables.keys():
             raise DefinitionError(f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours")
-        if schema.name == OURS:
-            raise DefinitionError("schema", f"the name {OURS} is the engine's; choose another")
+        if schema.name == ENGINE.name:
+            raise DefinitionError("schema", f"the name {ENGINE.name} is the engine's; choose another")
         self.schema = schema
+        self._lines = ENGINE, Line(schema.name, schema.version, schema.migrations)
         self._database, parsed = dialects.named_by(url)
         engine = self._database.open_engine(
             parsed, create=create, synchronous=synchronous, busy_timeout=busy_timeout
@@ -65,8 +77,10 @@ class Store:
         self._engine = engine
         self._horizon = self._database.horizon(engine)
         self._writing = engine.execution_options(writing=True)
+        self._patience = busy_timeout
         try:
-            self._prepare(create=create, busy_timeout=busy_timeout)
+            if not any_version:
+                self._prepare(create=create)
         except BaseException:
             self.close()
             raise
@@ -105,69 +119,96 @@ class Store:
 
     def drift(self) -> list[str]:
         """Where the database differs from what the code expects, a sentence each; empty when it does not."""
-        with self.reading() as session:
-            found = self._database.schema_of(session.connection())
-        expected = self._database.expected_schema(self._writing, [metadata, self.schema.tables])
-        return [
-            f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
-            for name, words in expected.items()
-            if found.get(name) != words
-        ]
-
-    def _prepare(self, *, create: bool, busy_timeout: float) -> None:
         with self._troubles():
             with self._engine.connect() as connection:
-                tables = set(inspect(connection).get_table_names())
-                ours = schema_version.name in tables and transition.name in tables
-            if not ours:
-                foreign = tables & {*metadata.tables, *self.schema.tables.tables}
-                if foreign:
-                    raise StoreError(
-                        f'cannot use the database "{self.name}": it has a table "{min(foreign)}" '
-                        "that this program did not make"
-                    )
+                versions = versions_found(connection)
+                found = self._database.schema_of(connection)
+            expected = self._database.expected_schema(self._writing, [metadata, self.schema.tables])
+        return [
+            *(
+                f"the {name} tables are of version {versions.get(name, 'none')}, expected {version}"
+                for name, version in self.expected.items()
+                if versions.get(name) != version
+            ),
+            *(
+                f"{name} is missing" if name not in found else f"{name} is not as the code expects it"
+                for name, words in expected.items()
+                if found.get(name) != words
+            ),
+        ]
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """The versions of the tables that this program works with, the engine's and the application's, by name."""
+        return {line.name: line.version for line in self._lines}
+
+    def versions(self) -> dict[str, int]:
+        """The versions of the tables in the database, by name; empty when it has none."""
+        with self._troubles(), self._engine.connect() as connection:
+            return versions_found(connection)
+
+    def upgrade(self, *, tell: Callable[[Step], None] = lambda step: None) -> list[Step]:
+        """Make older tables those of this version, all of it or nothing; returns the steps that this took.
+
+        Where there are no tables, they are made. On a server it waits for whoever uses the tables, and others wait
+        for it, however long it takes.
+        tell: is given each step when it begins
+        Raises SchemaVersionError for tables of a newer program, StoreError when it cannot be done.
+        """
+        from statewright.migrations.steps import upgrade
+
+        with self._troubles():
+            if not self.versions():
+                self._before_the_first_table()
+            try:
+                with self._writing.begin() as connection:
+                    self._database.take_your_time(connection)
+                    self._database.take_turns(connection)
+                    if not versions_found(connection):
+                        self._refuse_foreign(connection)
+                    return upgrade(connection, self._lines, name=self.name, tell=tell)
+            except IntegrityError as error:
+                broken = self._database.violated(error)
+                raise StoreError(f'cannot upgrade the database "{self.name}": {broken}') from error
+
+    def _prepare(self, *, create: bool) -> None:
+        with self._troubles():
+            with self._engine.connect() as connection:
+                if not (found := versions_found(connection)):
+                    self._refuse_foreign(connection)
+            if not found:
                 if not create:
                     raise StoreError(
                         f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
                     )
-                with self._engine.execution_options(bare=True).connect() as connection:
-                    self._database.prepare(connection, patience=busy_timeout)
+                self._before_the_first_table()
                 with self._writing.begin() as connection:
-                    self._database.take_turns(connection)
-                    self._create(connection)
-            with self._engine.connect() as connection:
-                self._check_version(connection)
+                    found = self._create(connection)
+            tried = f'cannot use the database "{self.name}"'
+            refuse_others(self._lines, found, tried=tried)
+            refuse_older(self._lines, found, tried=tried, command=self.schema.command)
 
-    def _create(self, connection: Connection) -> None:
-        metadata.create_all(connection)
-        self.schema.tables.create_all(connection)
-        # Another process may have made them between the look and the lock.
-        if connection.execute(select(schema_version.c.name).limit(1)).first() is None:
-            connection.execute(
-                schema_version.insert(),
-                [{"name": name, "version": version} for name, version in self._versions().items()],
+    def _refuse_foreign(self, connection: Connection) -> None:
+        foreign = {*inspect(connection).get_table_names()} & {*metadata.tables, *self.schema.tables.tables}
+        if foreign:
+            raise StoreError(
+                f'cannot use the database "{self.name}": it has a table "{min(foreign)}" '
+                "that this program did not make"
             )
 
-    def _check_version(self, connection: Connection) -> None:
-        rows = connection.execute(select(schema_version.c.name, schema_version.c.version))
-        found: dict[str, int] = {name: version for name, version in rows}  # noqa: C416 - dict() cannot be typed
-        for name, expected in self._versions().items():
-            version = found.get(name)
-            if version != expected:
-                problem = (
-                    f"it holds no tables of {name}"
-                    if version is None
-                    else f"its {name} tables are of version {version}, this program expects {expected}"
-                )
-                way_out = "install the newer program" if (version or 0) > expected else "use another file"
-                raise SchemaVersionError(
-                    f'cannot use the database "{self.name}": {problem}; {way_out}',
-                    found=version,
-                    expected=expected,
-                )
+    def _before_the_first_table(self) -> None:
+        with self._engine.execution_options(bare=True).connect() as connection:
+            self._database.prepare(connection, patience=self._patience)
 
-    def _versions(self) -> dict[str, int]:
-        return {OURS: SCHEMA_VERSION, self.schema.name: self.schema.version}
+    def _create(self, connection: Connection) -> dict[str, int]:
+        self._database.take_turns(connection)
+        # Another process may have made them between the look and the lock.
+        if found := versions_found(connection):
+            return found
+        metadata.create_all(connection)
+        self.schema.tables.create_all(connection)
+        connection.execute(insert(alembic_version), [{"version_num": line.head} for line in self._lines])
+        return self.expected
 
     @contextmanager
     def _troubles(self) -> Iterator[None]:

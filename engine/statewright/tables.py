@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
 
 from statewright.dialects import Forbid, Identifier, Instant
 
-SCHEMA_VERSION = 1
-"""Raised whenever a table below changes."""
+SCHEMA_VERSION = 2
+"""Raised whenever a table below changes, together with the migration that leads there."""
 
 NAMES = {
     "ix": "ix_%(column_0_label)s",
@@ -108,9 +108,10 @@ heartbeat = Table(
     Column("moved", BigInteger, nullable=False, comment="rows moved by the last tick that moved any"),
 )
 
-schema_version = Table(
-    "schema_version",
+alembic_version = Table(
+    "alembic_version",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
+"""The version of each package's tables, as a revision's name; the table is the one that Alembic would make."""

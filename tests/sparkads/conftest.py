@@ -16,7 +16,7 @@ from sparkads.settings import Settings
 from sparkads.tables import AdAccount, AdGroup, Post, SparkAd, VideoCode
 from statewright.daemon import Tick
 from statewright.log import Entry
-from statewright.testing import ManualClock
+from statewright.testing import ManualClock, temporary_database
 
 BEGINNING = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 """When every test begins; nothing about it is round."""
@@ -196,6 +196,17 @@ class Desk:
     def everything(self) -> list[Any]:
         """Every row of every table, to see that nothing has changed."""
         return [(name, sorted(map(repr, self.sql(f'SELECT * FROM "{name}"')))) for name in self.place.tables()]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of either kind, without any tables."""
+    if request.param == "sqlite":
+        (tmp_path / "empty.db").touch()
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        with temporary_database(request.getfixturevalue("postgres")) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         SparkAds(url, settings=Settings()).close()
-        self._tables = [table for table in self.tables() if table != "schema_version"]
+        self._tables = [table for table in self.tables() if table != "alembic_version"]
 
     def empty(self) -> None:
         # For a few rows, ten times as quick as TRUNCATE, which makes new files.

@@ -616,7 +616,7 @@ class TestSecrets:
 
 def test_more_rows_in_a_chunk_need_no_more_statements(desk, tmp_path):
     statements: list[str] = []
-    engine: Engine = desk.spark.store._reading
+    engine: Engine = desk.spark.store._engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
 
     def needed(rows: list[dict[str, Any]]) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from tests.statewright.halls import SCHEMA
 
+from statewright.migrations import Line
 from statewright.store import Store
 from statewright.testing import ManualClock, temporary_database, temporary_store
 
@@ -49,3 +51,24 @@ def theatre_on_a_server(clock: ManualClock, postgres: str) -> Iterator[Store]:
     """For what only PostgreSQL does."""
     with temporary_store(SCHEMA, clock=clock, server=postgres) as store:
         yield store
+
+
+Revise = Callable[..., Line]
+
+
+@pytest.fixture
+def revise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Revise:
+    """Gives an application migrations, `revise("shop", ...)`: each a revision's source, the first numbered 1."""
+    code = tmp_path / "code"
+    monkeypatch.syspath_prepend(str(code))
+
+    def write(name: str, *revisions: str) -> Line:
+        folder = code / name / "migrations" / "versions"
+        folder.mkdir(parents=True)
+        for module in (name, f"{name}.migrations"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        for number, source in enumerate(revisions, 1):
+            (folder / f"{name}_{number}.py").write_text(source)
+        return Line(name, len(revisions), f"{name}.migrations")
+
+    return write

@@ -7,38 +7,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    ForeignKey,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    inspect,
-    text,
-)
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from statemachine import State
-from tests.statewright.halls import SCHEMA, add_halls, add_seats, metadata
+from sqlmodel import Session
+from tests.statewright.conftest import Revise
+from tests.statewright.halls import SCHEMA, add_halls, add_seats, halls, insert_rows, metadata
 
 from statewright import dialects
-from statewright.chart import Chart
-from statewright.dialects import Identifier, Instant
 from statewright.errors import SchemaVersionError, StoreError
-from statewright.migrations import ENGINE, Line, upgrade, versions_found
+from statewright.migrations import ENGINE, Line, Step, upgrade, versions_found
 from statewright.store import Store
-from statewright.tables import NAMES
 from statewright.tables import metadata as engine_tables
 from statewright.testing import ManualClock
-from statewright.workflow import Deadline, Workflow
-
-PLAYHOUSE = "playhouse.migrations"
 
 FIRST = """
 revision = "theatre_1"
@@ -61,70 +44,6 @@ def upgrade():
     op.execute("UPDATE hall SET state = 'renovated' WHERE state = 'closed'")
 '''
 
-Revise = Callable[..., Line]
-
-
-class StageChart(Chart):
-    planned = State(initial=True)
-    running = State()
-    closed = State()
-    gone = State(final=True)
-
-    launch = planned.to(running)
-    close = running.to(closed)
-    remove = closed.to(gone)
-
-
-class RenovatedChart(Chart):
-    planned = State(initial=True)
-    running = State()
-    closed = State()
-    gone = State(final=True)
-    renovated = State()
-
-    launch = planned.to(running)
-    close = running.to(closed)
-    renovate = closed.to(renovated)
-    reopen = renovated.to(running)
-    remove = closed.to(gone)
-
-
-def stage(chart: type[Chart], *, reopens: bool = False) -> MetaData:
-    """A table of one version, as an application declares it."""
-    tables = MetaData(naming_convention=NAMES)
-    row = Table(
-        "stage",
-        tables,
-        Column("id", Identifier, primary_key=True),
-        Column("state", Text, nullable=False),
-        Column("house_id", ForeignKey("stage.id")),
-        Column("close_at", Instant),
-        *([Column("reopen_at", Instant)] if reopens else []),
-        UniqueConstraint("house_id", "close_at"),
-    )
-    deadlines = [Deadline("close", at=row.c.close_at)]
-    if reopens:
-        deadlines.append(Deadline("reopen", at=row.c.reopen_at))
-    Workflow(row, chart, deadlines=deadlines)
-    return tables
-
-
-@pytest.fixture
-def revise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Revise:
-    """Gives the theatre migrations: each a revision's source, the first numbered 1."""
-
-    def write(*revisions: str) -> Line:
-        folder = tmp_path / "code" / "playhouse" / "migrations" / "versions"
-        folder.mkdir(parents=True)
-        monkeypatch.syspath_prepend(str(tmp_path / "code"))
-        for name in ("playhouse", PLAYHOUSE):
-            sys.modules.pop(name, None)
-        for number, source in enumerate(revisions, 1):
-            (folder / f"theatre_{number}.py").write_text(source)
-        return Line("theatre", len(revisions), PLAYHOUSE)
-
-    return write
-
 
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
@@ -145,6 +64,27 @@ def filled(engine: Engine, url: str) -> Engine:
     return engine
 
 
+@pytest.fixture
+def released(engine: Engine) -> Engine:
+    """A theatre as the first release made it, with two halls."""
+    with engine.begin() as connection:
+        upgrade(connection, [Line("statewright", 1, ENGINE.package)], name="x")
+        metadata.create_all(connection)
+        insert_rows(Session(connection), halls, [{"name": "Globe"}, {"name": "Rose", "state": "closed"}])
+        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(text("INSERT INTO schema_version VALUES ('statewright', 1), ('theatre', 1)"))
+    return engine
+
+
+def revisions(steps: list[Step]) -> list[str]:
+    return [step.revision for step in steps]
+
+
+def engine_revisions(first: int) -> list[str]:
+    """Those of the engine from this one to today's."""
+    return [f"statewright_{number}" for number in range(first, ENGINE.version + 1)]
+
+
 def schema_of(connection: Connection) -> dict[str, str]:
     return dialects.of(connection).schema_of(connection)
 
@@ -161,34 +101,48 @@ def refusing(connection: Connection, statement: str) -> None:
         connection.execute(text(statement))
 
 
-def test_the_first_revision_makes_the_tables_that_a_new_database_has(engine: Engine) -> None:
+def test_the_revisions_make_the_tables_that_a_new_database_has(engine: Engine) -> None:
     with engine.begin() as connection:
-        assert upgrade(connection, [ENGINE], name="x") == ["statewright_1"]
+        assert revisions(upgrade(connection, [ENGINE], name="x")) == engine_revisions(1)
     with engine.connect() as connection:
-        found = schema_of(connection)
-        expected = dialects.of(engine).expected_schema(engine, [engine_tables])
-        assert {name: found.get(name) for name in expected} == expected
-        assert versions_found(connection) == {"statewright": 1}
+        assert schema_of(connection) == dialects.of(engine).expected_schema(engine, [engine_tables])
+        assert versions_found(connection) == {"statewright": ENGINE.version}
 
 
-def test_a_database_of_the_first_release_is_taken_as_being_of_version_1(filled: Engine) -> None:
-    with filled.begin() as connection:
-        before = contents(connection)
+def test_a_database_of_the_first_release_is_of_version_1_and_comes_to_todays(released: Engine) -> None:
+    theatre = Line("theatre", 1)
+    with released.begin() as connection:
         assert versions_found(connection) == {"statewright": 1, "theatre": 1}
-        assert upgrade(connection, [ENGINE, Line("theatre", 1)], name="x") == []
+        assert revisions(upgrade(connection, [ENGINE, theatre], name="x")) == engine_revisions(2)
+        assert versions_found(connection) == {"statewright": ENGINE.version, "theatre": 1}
+        assert "schema_version" not in inspect(connection).get_table_names()
+        assert connection.execute(text("SELECT name FROM hall ORDER BY id")).scalars().all() == ["Globe", "Rose"]
+        assert upgrade(connection, [ENGINE, theatre], name="x") == []
+
+
+def test_the_table_of_another_programs_alembic_is_left_alone(released: Engine) -> None:
+    with released.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('ae1027a6acf')"))
+    with released.connect() as connection:
         assert versions_found(connection) == {"statewright": 1, "theatre": 1}
-        assert contents(connection) == before
+    with pytest.raises(StoreError) as why, released.begin() as connection:
+        upgrade(connection, [ENGINE, Line("theatre", 1)], name="x")
+    assert str(why.value) == (
+        'cannot upgrade the database "x": its table alembic_version is another program\'s; '
+        "give that another name, which Alembic calls `version_table`"
+    )
 
 
 def test_a_chart_with_a_new_state_and_a_new_deadline_keeps_its_rows(filled: Engine, revise: Revise) -> None:
-    line = revise(FIRST, RENOVATION)
-    told: list[str] = []
+    line = revise("theatre", FIRST, RENOVATION)
+    told: list[Step] = []
     with filled.begin() as connection:
         before, rows = schema_of(connection), contents(connection)
-        assert upgrade(connection, [ENGINE, line], name="x", tell=told.append) == ["theatre_2"]
-    assert told == ["theatre_2"]
+        assert revisions(upgrade(connection, [ENGINE, line], name="x", tell=told.append)) == ["theatre_2"]
+    assert told == [Step("theatre_2", "A hall may be closed for renovation, and is due to be opened again.")]
     with filled.begin() as connection:
-        assert versions_found(connection) == {"statewright": 1, "theatre": 2}
+        assert versions_found(connection) == {"statewright": ENGINE.version, "theatre": 2}
         after = schema_of(connection)
         # Every table, index and trigger is still there, and only what was to change has changed.
         changed = {name for name, words in before.items() if after.get(name) != words}
@@ -196,7 +150,8 @@ def test_a_chart_with_a_new_state_and_a_new_deadline_keeps_its_rows(filled: Engi
         assert len(changed) == 1
         assert "WHERE" in after["ix_hall_reopen_at"]
         now = contents(connection)
-        assert {**now, "hall": []} == {**rows, "hall": []}
+        changed_rows: dict[str, list[Any]] = {"hall": [], "alembic_version": []}
+        assert {**now, **changed_rows} == {**rows, **changed_rows}
         assert len(now["hall"]) == len(rows["hall"]) == 4
         states = connection.execute(text("SELECT state FROM hall ORDER BY id")).scalars().all()
         assert states == ["running", "running", "running", "renovated"]
@@ -206,20 +161,8 @@ def test_a_chart_with_a_new_state_and_a_new_deadline_keeps_its_rows(filled: Engi
         refusing(connection, "UPDATE hall SET name = 'haunted', state = 'closed'")
 
 
-def test_an_upgraded_table_is_in_the_words_of_a_new_one(engine: Engine, revise: Revise) -> None:
-    line = revise(FIRST, RENOVATION.replace("hall", "stage"))
-    with engine.begin() as connection:
-        upgrade(connection, [ENGINE], name="x")
-        stage(StageChart).create_all(connection)
-        connection.execute(text("INSERT INTO alembic_version VALUES ('theatre_1')"))
-        assert upgrade(connection, [ENGINE, line], name="x") == ["theatre_2"]
-        upgraded = schema_of(connection)
-    expected = dialects.of(engine).expected_schema(engine, [stage(RenovatedChart, reopens=True)])
-    assert {name: upgraded.get(name) for name in expected} == expected
-
-
 def test_a_state_that_rows_are_in_cannot_be_taken_away(filled: Engine, revise: Revise) -> None:
-    line = revise(FIRST, RENOVATION.replace('"closed", ', ""))
+    line = revise("theatre", FIRST, RENOVATION.replace('"closed", ', ""))
     with pytest.raises(StoreError) as why, filled.begin() as connection:
         upgrade(connection, [ENGINE, line], name="x")
     assert str(why.value) == 'cannot change the states of hall: a row is in the state "closed"; move it first'
@@ -228,36 +171,35 @@ def test_a_state_that_rows_are_in_cannot_be_taken_away(filled: Engine, revise: R
 def test_an_upgrade_that_fails_in_the_middle_leaves_the_database_as_it_was(filled: Engine, revise: Revise) -> None:
     broken = 'revision = "theatre_3"\ndown_revision = "theatre_2"\n'
     broken += 'from alembic import op\ndef upgrade():\n    op.execute("DROP TABLE ticket_seat")\n    1 / 0\n'
-    line = revise(FIRST, RENOVATION, broken)
+    line = revise("theatre", FIRST, RENOVATION, broken)
     with filled.connect() as connection:
         before = schema_of(connection), contents(connection)
-    told: list[str] = []
+    told: list[Step] = []
     with pytest.raises(ZeroDivisionError), filled.begin() as connection:
         upgrade(connection, [ENGINE, line], name="x", tell=told.append)
-    assert told == ["theatre_2"]
+    assert revisions(told) == ["theatre_2", "theatre_3"]
     with filled.connect() as connection:
         assert (schema_of(connection), contents(connection)) == before
-        assert "alembic_version" not in inspect(connection).get_table_names()
         refusing(connection, "UPDATE hall SET state = 'renovated'")
 
 
 def test_of_two_upgrades_at_once_one_works_and_the_other_finds_nothing_to_do(
     filled: Engine, revise: Revise
 ) -> None:
-    line, began, go_on, done = revise(FIRST, RENOVATION), threading.Event(), threading.Event(), []
+    line, began, go_on, done = revise("theatre", FIRST, RENOVATION), threading.Event(), threading.Event(), []
 
-    def wait(_revision: str) -> None:
+    def wait(_step: Step) -> None:
         began.set()
         assert go_on.wait(20)
 
-    def run(tell: Callable[[str], None]) -> None:
+    def run(tell: Callable[[Step], None]) -> None:
         with filled.begin() as connection:
-            done.append(upgrade(connection, [ENGINE, line], name="x", tell=tell))
+            done.append(revisions(upgrade(connection, [ENGINE, line], name="x", tell=tell)))
 
     first = threading.Thread(target=run, args=(wait,))
     first.start()
     assert began.wait(20)
-    second = threading.Thread(target=run, args=(lambda _revision: None,))
+    second = threading.Thread(target=run, args=(lambda _step: None,))
     second.start()
     go_on.set()
     first.join(30)

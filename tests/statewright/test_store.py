@@ -169,21 +169,21 @@ def test_a_newer_schema_is_left_alone(kept: Path) -> None:
 
 def test_an_older_schema_is_left_alone(kept: Path) -> None:
     with rogue(kept) as connection:
-        connection.execute("UPDATE schema_version SET version = 0 WHERE name = 'statewright'")
+        connection.execute("UPDATE alembic_version SET version_num = 'theatre_0' WHERE version_num = 'theatre_1'")
     assert refused(kept) == (
-        f'cannot use the database "{kept}": its statewright tables are of version 0, this program expects 1; '
-        "use another file"
+        f'cannot use the database "{kept}": its theatre tables are of version 0, this program expects 1; '
+        "run `Store.upgrade`"
     )
 
 
 def test_the_database_of_another_application_is_not_taken_over(kept: Path) -> None:
     other = Schema("circus", 1, MetaData())
     assert refused(kept, schema=other) == (
-        f'cannot use the database "{kept}": it holds no tables of circus; use another file'
+        f'cannot use the database "{kept}": it holds no tables of circus; use another one'
     )
 
 
-@pytest.mark.parametrize("name", ["hall", "transition", "schema_version"])
+@pytest.mark.parametrize("name", ["hall", "transition", "alembic_version"])
 def test_a_table_of_somebody_else_is_not_taken_for_ours(path: Path, name: str) -> None:
     with rogue(path) as connection:
         connection.execute(f"CREATE TABLE {name} (version_num TEXT)")
@@ -213,6 +213,8 @@ def test_the_engines_names_are_its_own(path: Path) -> None:
         opened(path, schema=Schema("shop", 1, tables))
     with pytest.raises(DefinitionError, match="the name statewright is the engine's; choose another"):
         opened(path, schema=Schema("statewright", 1, MetaData()))
+    with pytest.raises(DefinitionError, match="expected a name of at most 27 letters"):
+        opened(path, schema=Schema("s" * 28, 1, MetaData()))
 
 
 def test_whatever_drifted_is_named(kept: Path) -> None:

@@ -14,7 +14,9 @@ from statewright.store import Schema
 from statewright.tables import NAMES
 
 metadata = MetaData(naming_convention=NAMES)
-SCHEMA = Schema("sparkads", version=1, tables=metadata)
+SCHEMA = Schema(
+    "sparkads", version=1, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
+)
 """The version is raised whenever a table below, a chart's states or a deadline changes."""
 
 LINKED, BUSINESS_CENTER, BY_CODE = "linked", "business_center", "code"

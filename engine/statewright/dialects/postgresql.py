@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -202,6 +203,12 @@ def take_turns(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('statewright'))")
 
 
+def take_your_time(connection: Connection) -> None:
+    """Let this transaction wait for locks, and work, for as long as it takes."""
+    for timeout in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
+
+
 def trouble(error: DBAPIError, name: str) -> StoreError:
     """What went wrong with the database, as one sentence; `name` is the database as a person knows it."""
     said = " ".join(line for line in str(error.orig).splitlines()[:1]).rpartition("FATAL:")[2].strip()
@@ -245,7 +252,10 @@ _TROUBLES = {
     "25006": 'cannot write to the database "{name}": it is read-only',
     "40001": 'the database "{name}" was changed at the same moment; try again',
     "40P01": 'the database "{name}" ended a deadlock with another program; try again',
-    "42501": 'cannot use the database "{name}": this user has no permission: {said}',
+    "42501": (
+        'cannot use the database "{name}": this user has no permission: {said}; '
+        "let the owner of the tables do it, or grant it"
+    ),
     "53100": 'cannot write to the database "{name}": the disk is full',
     "53300": 'cannot open the database "{name}": the server has too many connections',
     "55P03": 'the database "{name}" is locked by another program; try again when it is done',
@@ -269,7 +279,12 @@ _VIOLATIONS = {"23502": "NOT NULL", "23503": "FOREIGN KEY", "23505": "UNIQUE", "
 
 def schema_of(connection: Connection) -> dict[str, str]:
     """Every column, constraint, index and trigger of the database by name, in the server's words."""
-    return {name: words for name, words in connection.execute(_SCHEMA)}  # noqa: C416 - dict() cannot be typed
+    found: dict[str, str] = {}
+    for name, words in connection.execute(_SCHEMA):
+        found[name] = words
+        for casts, none in _CASTS:
+            found[name] = re.sub(casts, none, found[name])
+    return found
 
 
 def expected_schema(engine: Engine, metadatas: Sequence[MetaData]) -> dict[str, str]:
@@ -283,6 +298,13 @@ def expected_schema(engine: Engine, metadatas: Sequence[MetaData]) -> dict[str, 
         connection.rollback()
         return found
 
+
+_CASTS = (
+    (r"\(('(?:[^']|'')*')::character varying\)::text", r"\1"),
+    (r"('(?:[^']|'')*')::character varying", r"\1"),
+    (r"\((ARRAY\[[^\]]*\])\)::text\[\]", r"\1"),
+)
+"""Casts in a list of texts, which a dump does not give back as they were."""
 
 _SCHEMA = text("""
     WITH ours AS (

@@ -163,6 +163,10 @@ def take_turns(_connection: Connection) -> None:
     """Whoever writes is alone already."""
 
 
+def take_your_time(_connection: Connection) -> None:
+    """A transaction that has begun to write may last as long as it wants."""
+
+
 def trouble(error: DBAPIError, name: str) -> StoreError:
     """What went wrong with the database, as one sentence; `name` is the database as a person knows it."""
     said = str(error.orig).partition("\n")[0]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from sparkads.cli.app import ERRANDS, NOUNS, PLACES, app, load
+from sparkads.cli.app import DATABASE, ERRANDS, NOUNS, PLACES, app, load
 from sparkads.columns import ADS, CODES
 from sparkads.workflows import WORKFLOWS
 
@@ -26,7 +26,7 @@ WORKFLOW = {
 
 COMMANDS: list[tuple[str, ...]] = [
     *((errand,) for errand in ERRANDS),
-    *((noun, verb) for noun in NOUNS for verb in load(noun).commands),
+    *((noun, verb) for noun in (*NOUNS, *DATABASE) for verb in load(noun).commands),
 ]
 
 
@@ -130,6 +130,7 @@ def test_the_version_is_told(terminal):
         ["forecast", "--days", "-1"],
         ["force", "nothing", "1", "live", "--reason", "x"],
         ["diagram", "nothing"],
+        ["db", "upgrade", "--help"],
     ],
     ids=" ".join,
 )

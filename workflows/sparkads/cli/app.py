@@ -35,7 +35,8 @@ ERRANDS = {
     "check": ("care", "Check configuration, charts and database; start nothing."),
     "diagram": ("care", "Draw the life of a code, ad or the like, as Mermaid and as a table."),
 }
-PLACES = {**NOUNS, **ERRANDS}
+DATABASE = {"db": ("db", "The database: of which version its tables are, and how they become those of this one.")}
+PLACES = {**NOUNS, **ERRANDS, **DATABASE}
 """Each command with the module that it lives in and its purpose: enough for help, without loading it."""
 
 EPILOG = """\b
@@ -61,7 +62,11 @@ class Root(Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        for heading, places in (("What is kept", NOUNS), ("What is done", ERRANDS)):
+        for heading, places in (
+            ("What is kept", NOUNS),
+            ("What is done", ERRANDS),
+            ("Where it is kept", DATABASE),
+        ):
             with formatter.section(heading):
                 formatter.write_dl([(name, purpose) for name, (_, purpose) in places.items()])
 

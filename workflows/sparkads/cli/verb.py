@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
@@ -17,6 +18,7 @@ from sparkads.cli.ends import UsageError
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
     from sparkads.settings import Settings
+    from statewright.store import Store
 
 DB = Annotated[
     str | None,
@@ -104,19 +106,24 @@ class Desk(Options):
     def portfolio(self, *, create: bool = False) -> Iterator[SparkAds]:
         """The portfolio, to be read or changed. Raises StoreError when there is none, unless it may be made."""
         from sparkads.portfolio import SparkAds
-        from statewright.errors import StoreError
 
-        try:
+        with _way_out_if_missing():
             spark = SparkAds(settings=self.settings, create=create)
-        except StoreError as error:
-            if not error.missing:
-                raise
-            way_out = "`sparkads import FILE` and `sparkads accounts add NAME` make one"
-            raise StoreError(f"{error.sentence}; {way_out}") from None
-        try:
+        with closing(spark):
             yield spark
-        finally:
-            spark.close()
+
+    @contextmanager
+    def tables(self) -> Iterator[Store]:
+        """The database, with tables of whatever version or none. Raises StoreError when it cannot be opened."""
+        from sparkads.tables import SCHEMA
+        from statewright.store import Store
+
+        # The charts add their checks to the tables.
+        import_module("sparkads.workflows")
+        with _way_out_if_missing():
+            store = Store(self.settings.database, schema=SCHEMA, create=False, any_version=True)
+        with closing(store):
+            yield store
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,19 @@ class Signed(Desk):
         if not name or not name.isprintable():
             raise WrongInput("expected a name for the history; give it with --actor or SPARKADS_ACTOR")
         return name
+
+
+@contextmanager
+def _way_out_if_missing() -> Iterator[None]:
+    from statewright.errors import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        if not error.missing:
+            raise
+        way_out = "`sparkads import FILE` and `sparkads accounts add NAME` make one"
+        raise StoreError(f"{error.sentence}; {way_out}") from None
 
 
 Function = TypeVar("Function", bound=Callable[..., None])
