@@ -13,7 +13,7 @@ from statewright.statement import Statement
 
 
 class Driver:
-    """A pooled connection on which `begin` was said; a connection that died in the pool is replaced.
+    """A pooled connection on which a transaction begins; one that died in the pool is replaced.
 
     Errors come as SQLAlchemy's, like those of any other statement.
     """
@@ -21,26 +21,17 @@ class Driver:
     def __init__(self, engine: Engine, begin: str) -> None:
         self.dialect: Dialect = engine.dialect
         self.database = of(engine)
-        self._take(engine)
-        try:
-            self.say(begin)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                self.pooled.close()
-                raise
-            # Whatever else lies in the pool died with it.
-            engine.dispose()
-            self._take(engine)
-            self.say(begin)
+        self._engine = engine
+        self._take()
+        self._fresh = True
+        self._ahead: list[tuple[str, dict[str, Any] | None]] = [(begin, None)]
+        if not self.database.WAITS_FOR_ANSWERS:
+            self.answered()
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Run a statement; the driver's cursor has its answer. Raises KeyError for a value that is not told."""
         compiled = statement.on(self.dialect)
-        bound = compiled.bound(values)
-        try:
-            return self._execute(compiled.sql, bound)
-        except self._error as error:
-            self._fail(error)
+        return self._send(compiled.sql, compiled.bound(values))
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The row that a SELECT finds, by column; None when there is none."""
@@ -49,27 +40,68 @@ class Driver:
 
     def say(self, words: str) -> Any:
         """Run words that are told nothing."""
-        try:
-            return self._execute(words)
-        except self._error as error:
-            self._fail(error)
+        return self._send(words, None)
+
+    def run_ahead(self, statement: Statement, values: Mapping[str, Any]) -> None:
+        """Run a statement whose answer nobody reads; on a server, together with the next one."""
+        compiled = statement.on(self.dialect)
+        self._ahead.append((compiled.sql, compiled.bound(values)))
+        if not self.database.WAITS_FOR_ANSWERS:
+            self.answered()
+
+    def say_ahead(self, words: str) -> None:
+        """The same for words that are told nothing."""
+        self._ahead.append((words, None))
+
+    def answered(self) -> None:
+        """Have everything run that was to run ahead."""
+        if self._ahead:
+            words, values = self._ahead.pop()
+            self._send(words, values)
 
     def commit(self) -> None:
+        self.answered()
         try:
             self.pooled.commit()
         except self._error as error:
             self._fail(error)
 
-    def _take(self, engine: Engine) -> None:
+    def _send(self, words: str, values: dict[str, Any] | None) -> Any:
+        try:
+            if not self._ahead:
+                return self._execute(words, values) if values else self._execute(words)
+            return self._send_together(words, values)
+        except self._error as error:
+            self._fail(error)
+        finally:
+            self._fresh = False
+
+    def _send_together(self, words: str, values: dict[str, Any] | None) -> Any:
+        ahead, self._ahead = self._ahead, []
+        try:
+            return self.database.together(self.pooled.driver_connection, [*ahead, (words, values)])
+        except self._error as error:
+            if not self._fresh or not self._lost(error):
+                raise
+            # It died in the pool, and so did whatever else lies there. Nothing was done yet.
+            self.pooled.invalidate(error)
+            self._engine.dispose()
+            self._take()
+            return self.database.together(self.pooled.driver_connection, [*ahead, (words, values)])
+
+    def _take(self) -> None:
         self._error: Any = self.dialect.loaded_dbapi.Error
         try:
-            self.pooled: PoolProxiedConnection = engine.raw_connection()
+            self.pooled: PoolProxiedConnection = self._engine.raw_connection()
         except self._error as error:
             raise self._told(error) from error
         self._execute: Any = getattr(self.pooled.driver_connection, "execute")  # noqa: B009 - no driver has a type
 
+    def _lost(self, error: Exception) -> bool:
+        return self.dialect.is_disconnect(error, self.pooled.dbapi_connection, None)  # type: ignore[arg-type]
+
     def _fail(self, error: Exception) -> NoReturn:
-        lost = self.dialect.is_disconnect(error, self.pooled.dbapi_connection, None)  # type: ignore[arg-type]
+        lost = self._lost(error)
         if lost:
             self.pooled.invalidate(error)
         raise self._told(error, lost=lost) from error

@@ -60,6 +60,7 @@ class Plan:
     one:   it moves the row whose id is told, and no other: `log` then tells id, source and target of its log row
     both:  log and apply as one statement, where a statement may write in its parts; it tells the same of one row,
            or how many there are, with the first and the last id of their log rows; and whether any is set aside
+    few:   its rows are so few that `both` finds them once more, instead of being told their ids
     lock:  locks the rows first and tells their ids, among which `both` then chooses: where several write at once,
            a statement that waited for a row sees that row anew, but its neighbours as they were before it waited
     ahead: locks the neighbours that go before these rows in the one order in which calls lock: the workflows' own,
@@ -70,6 +71,7 @@ class Plan:
     apply: Statement
     both: Statement
     one: bool = False
+    few: bool = False
     lock: Statement | None = None
     ahead: tuple[Statement, ...] = ()
 
@@ -197,11 +199,12 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
         if looks_beyond(neighbour, event):
             ids = select(neighbour.id).select_from(source).where(near, neighbour.state.in_(sources))
             lock = Statement(ids.order_by(neighbour.id).with_for_update(**mode))
-            chosen = chosen.where(_among_locked(neighbour))
+            if not one:
+                chosen = chosen.where(_among_locked(neighbour))
         else:
             chosen = chosen.order_by(neighbour.id).with_for_update(**mode)
         logged = _log(neighbour, event, chosen, None, cause=cause, **facts)
-        return _plan(neighbour, event, None, log, logged, lock=lock)
+        return _plan(neighbour, event, None, log, logged, few=one, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
 
@@ -244,6 +247,12 @@ def looks_beyond(workflow: Workflow, event: str, target: str | None = None) -> b
     return event == START or any(
         isinstance(element, SelectBase) for expression in expressions for element in visitors.iterate(expression)
     )
+
+
+def _target(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
+    """Where a row goes that may go: asked of the guards only if there is a choice."""
+    entered = _entered(workflow, event, target)
+    return literal(next(iter(entered)), Text()) if len(entered) == 1 else target_of(workflow, event, target)
 
 
 def set_aside_for_now(workflow: Workflow, event: str) -> ColumnElement[bool]:
@@ -299,6 +308,7 @@ def _plan(
     logged: Insert,
     *,
     one: bool = False,
+    few: bool = False,
     lock: Statement | None = None,
     ahead: tuple[Statement, ...] = (),
 ) -> Plan:
@@ -314,7 +324,7 @@ def _plan(
     else:
         apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
     both = _both(workflow, event, entered, logged, one=one)
-    return Plan(Statement(told), Statement(apply), Statement(both), one, lock, ahead)
+    return Plan(Statement(told), Statement(apply), Statement(both), one, one or few, lock, ahead)
 
 
 def _both(workflow: Workflow, event: str, entered: set[str], log: Insert, *, one: bool) -> Select[Any]:
@@ -404,7 +414,7 @@ def _log(
         "row_id": workflow.id,
         "event": literal(event, Text()),
         "source": null() if event == START else workflow.state,
-        "target": target_of(workflow, event, target),
+        "target": _target(workflow, event, target),
         "at": NOW,
         "due_at": case((ends[0] <= NOW, ends[0])) if ends else null(),
         "actor": _TEXTS["actor"],

@@ -54,6 +54,7 @@ class StoreSession(Session):
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
         if self._wrapped is None:
+            self._driver.answered()
             self._driver.pooled.info[BEGUN] = True
             self._wrapped = Connection(self._engine, connection=self._driver.pooled)
         return self._wrapped
@@ -113,7 +114,7 @@ def hold(session: Session, *locks: Statement, **told: Any) -> None:
     mine = expect_to_write(session)
     if mine.driver.database.LOCKS_ROWS:
         for lock in locks:
-            mine.driver.run(lock, told).fetchall()
+            mine.driver.run_ahead(lock, told)
 
 
 def take_turns(session: Session) -> None:

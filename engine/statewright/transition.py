@@ -270,7 +270,7 @@ class _Call:
     def _move(self, steps: Plan, row: int | None) -> _Logged:
         """Log, then apply, then whatever that set off, each move with all that follows from it."""
         if not steps.one and self.database.BY_INDEX:
-            self.driver.say(self.database.BY_INDEX)
+            self.driver.say_ahead(self.database.BY_INDEX)
         moved = self._step(steps, {**self.told, "step_row": row})
         ahead = self._cascades(self.workflow, self.event, moved, row) if moved.rows else []
         aside, last = moved.aside, moved.last
@@ -282,7 +282,7 @@ class _Call:
                 ahead += self._cascades(workflow, event, rows, None)
                 aside, last = aside or rows.aside, max(last, rows.last)
         if not steps.one and self.database.BY_CHOICE:
-            self.driver.say(self.database.BY_CHOICE)
+            self.driver.say_ahead(self.database.BY_CHOICE)
         if moved.rows and aside:
             by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
@@ -327,8 +327,10 @@ class _Call:
         """The same where several write at once: lock first, then log and apply as one statement."""
         run = self.driver.run
         for ahead in steps.ahead:
-            run(ahead, told).fetchall()
-        if steps.lock is not None:
+            self.driver.run_ahead(ahead, told)
+        if steps.lock is not None and steps.few:
+            self.driver.run_ahead(steps.lock, told)
+        elif steps.lock is not None:
             told["step_locked"] = [row_id for (row_id, *_) in run(steps.lock, told).fetchall()]
             if not told["step_locked"]:
                 return _NOTHING

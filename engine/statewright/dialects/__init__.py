@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -62,6 +62,7 @@ class Database(Protocol):
     NAME: str
     DRIVERS: tuple[str, ...]
     LOCKS_ROWS: bool
+    WAITS_FOR_ANSWERS: bool
     BEGIN_READING: str
     BEGIN_WRITING: str
     BY_INDEX: str
@@ -84,6 +85,8 @@ class Database(Protocol):
     def take_your_time(self, connection: Connection, /) -> None: ...
 
     def trouble(self, error: DBAPIError, name: str, /) -> StoreError: ...
+
+    def together(self, connection: Any, said: Sequence[tuple[str, Any]], /) -> Any: ...
 
     def keep_values_out(self, error: Exception, /) -> None: ...
 

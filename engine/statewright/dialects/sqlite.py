@@ -21,6 +21,8 @@ DRIVERS: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
 LOCKS_ROWS: bool = False
 """Who writes is alone in the whole database."""
 
+WAITS_FOR_ANSWERS: bool = False
+
 BEGIN_READING: str = "BEGIN"
 BEGIN_WRITING: str = "BEGIN IMMEDIATE"
 """sqlite3's own BEGIN comes too late: two writers would both read before either locks."""
@@ -187,6 +189,13 @@ _TROUBLES = {
     "disk is full": 'cannot write to the database "{name}": the disk is full',
     "disk I/O error": 'cannot read or write the database "{name}": the disk reports an error',
 }
+
+
+def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
+    """Run several statements; the answer of the last."""
+    for words, values in said:
+        answer = connection.execute(words, values or ())
+    return answer
 
 
 def keep_values_out(_error: Exception) -> None:
