@@ -275,8 +275,8 @@ class _Call:
         ahead = self._cascades(self.workflow, self.event, moved, row) if moved.rows else []
         aside, last = moved.aside, moved.last
         while ahead:
-            workflow, event, steps, told = ahead.pop()
-            rows = self._step(steps, told)
+            workflow, event, following, told = ahead.pop()
+            rows = self._step(following, told)
             if rows.rows:
                 self.cascaded[workflow.name, event] += rows.rows
                 ahead += self._cascades(workflow, event, rows, None)
