@@ -327,7 +327,8 @@ def _taking(chosen: ColumnElement[bool]) -> Update:
                 _need.code_id.in_(own.where(_code.state.in_(OVER))),
                 and_(_need.code_id.in_(own.where(_code.state == "pending")), authorizing),
             ),
-            _need.ad_id.in_(select(_ad.id).where(_ad.state != "deleted")),
+            # Not IN: SQLite would read every ad there is.
+            exists(select(_ad.id).where(_ad.id == _need.ad_id, _ad.state != "deleted").correlate(table(AdCode))),
             best.is_not(None),
         )
         .values(code_id=best)
