@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, literal, null, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from statewright import dialects
 from statewright.dialects.loading import Chunk, loader
@@ -106,8 +106,14 @@ def _fill(
 ) -> None:
     total, done = sum(each.rows for each in expected.values()), 0
     for table, each in expected.items():
-        with closing(_rows(origin, into, table, name)) as rows:
-            loader(into).load(into, table, _told(rows, progress, done, total))
+        try:
+            with closing(_rows(origin, into, table, name)) as rows:
+                loader(into).load(into, table, _told(rows, progress, done, total))
+        except DataError as error:
+            said = dialects.violated(error)
+            raise StoreError(
+                f'cannot copy the database "{name}": {table.name} has a value that fits only there: {said}'
+            ) from error
         done += each.rows
 
 

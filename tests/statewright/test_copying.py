@@ -230,6 +230,16 @@ def test_a_row_that_breaks_a_rule_is_told_and_nothing_is_copied(
     assert everything(other) == empty
 
 
+def test_a_number_that_only_a_file_can_hold_is_told(
+    theatre_in_a_file: Store, theatre_on_a_server: Store, clock: ManualClock
+) -> None:
+    with theatre_in_a_file.transaction() as session:
+        (hall,) = add_halls(session, {})
+        add_ticket(session, *add_seats(session, hall, "A1"), price=3_000_000_000)
+    with pytest.raises(StoreError, match=r"ticket has a value that fits only there: .* out of range"):
+        copy(theatre_in_a_file, theatre_on_a_server)
+
+
 def test_a_copy_that_differs_is_taken_back(
     theatre: Store, theatre_in_a_file: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
