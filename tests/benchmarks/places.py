@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -13,6 +15,7 @@ from typing import Any, Protocol
 import psycopg
 from sqlalchemy import make_url
 from tests.benchmarks.fill import Portfolio, fill_postgresql, fill_sqlite
+from tests.postgres import server
 
 from sparkads import SparkAds
 from sparkads.settings import Settings
@@ -35,8 +38,35 @@ class Place(Protocol):
         """A context with the URL of a new, empty database."""
         ...
 
+    def size(self, url: str) -> int:
+        """Bytes that it takes on the disk."""
+        ...
+
     def drop(self) -> None:
         """Forget what was filled."""
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """The options that choose among the places."""
+    parser.add_argument("--sqlite", action="store_true", help="only SQLite")
+    parser.add_argument("--postgresql", action="store_true", help="only PostgreSQL")
+    parser.add_argument(
+        "--folder", type=Path, help="where the databases are made; a temporary folder unless given"
+    )
+
+
+@contextmanager
+def places(asked: argparse.Namespace) -> Iterator[list[Place]]:
+    """Those that were chosen, both if none was, with a server of our own where one is needed."""
+    every = not (asked.sqlite or asked.postgresql)
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        chosen: list[Place] = [Sqlite(Path(folder))] if every or asked.sqlite else []
+        if not (every or asked.postgresql):
+            yield chosen
+            return
+        # As a server comes, but for the folder and the socket: what it promises to keep, it keeps.
+        with server("fsync=on") as own:
+            yield [*chosen, Postgresql(own.url)]
 
 
 def opened(url: str, synchronous: str = "FULL") -> SparkAds:
@@ -81,6 +111,9 @@ class Sqlite:
         finally:
             _remove(path)
 
+    def size(self, url: str) -> int:
+        return as_path(url).stat().st_size
+
     def drop(self) -> None:
         """Forget what was filled."""
         for path in self._filled.values():
@@ -120,6 +153,13 @@ class Postgresql:
     def new(self) -> Iterator[str]:
         with self._made("") as url:
             yield url
+
+    def size(self, url: str) -> int:
+        with psycopg.connect(as_conninfo(url)) as connection:
+            row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        assert row is not None
+        found: int = row[0]
+        return found
 
     def drop(self) -> None:
         """Forget what was filled."""

@@ -34,7 +34,11 @@ def say(line: Line) -> None:
 
 def table(lines: Sequence[Line]) -> str:
     """All lines, in columns."""
-    rows = [HEADS, *map(_cells, lines)]
+    return in_columns([HEADS, *map(_cells, lines)])
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the first of them the headings, in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -65,14 +69,33 @@ def machine() -> dict[str, str]:
 
 def write(page: Path, facts: dict[str, Any], lines: Sequence[Line]) -> None:
     """Fill the machine and the table into a page, between its markers, and draw the plot beside it."""
-    words = page.read_text(encoding="utf-8")
-    words = _filled(words, "machine", "\n".join(f"- {name}: {fact}" for name, fact in facts["machine"].items()))
-    head = "| " + " | ".join(HEADS) + " |\n" + "|" + " --- |" * len(HEADS) + "\n"
-    words = _filled(words, "table", head + "\n".join("| " + " | ".join(_cells(line)) + " |" for line in lines))
     plot = page.with_suffix(".svg")
-    words = _filled(words, "plot", f"![How many times the floor each line takes, with its target]({plot.name})")
-    page.write_text(words, encoding="utf-8")
+    fill(
+        page,
+        machine=as_list(facts["machine"]),
+        table=as_markdown([HEADS, *map(_cells, lines)]),
+        plot=f"![How many times the floor each line takes, with its target]({plot.name})",
+    )
     _plot(plot, [line for line in lines if line.ratio is not None and line.target is not None])
+
+
+def fill(page: Path, **contents: str) -> None:
+    """Write each of these between its markers in a page."""
+    words = page.read_text(encoding="utf-8")
+    for name, content in contents.items():
+        words = _filled(words, name, content)
+    page.write_text(words, encoding="utf-8")
+
+
+def as_list(facts: dict[str, str]) -> str:
+    """Facts as a list of Markdown."""
+    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the first of them the headings, as a table of Markdown."""
+    head, *others = ("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join((head, "|" + " --- |" * len(rows[0]), *others))
 
 
 def _cells(line: Line) -> tuple[str, ...]:

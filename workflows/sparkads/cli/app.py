@@ -32,6 +32,7 @@ ERRANDS = {
     "daemon": ("time", "Do what is due whenever it is due, until it is told to stop."),
     "status": ("time", "Show how the daemon is doing, and how many codes and ads there are."),
     "force": ("care", "Put a row into any state by hand, whatever the rules say."),
+    "copy": ("copying", "Copy a whole portfolio with its history into another database, such as a server's."),
     "check": ("care", "Check configuration, charts and database; start nothing."),
     "diagram": ("care", "Draw the life of a code, ad or the like, as Mermaid and as a table."),
 }

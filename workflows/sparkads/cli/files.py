@@ -116,7 +116,7 @@ def export(
                 sys.stdout.reconfigure(encoding="utf-8", newline="")
             write(spark, what, sys.stdout, form=form, reveal=reveal)
             return
-        with _whole(Path(out)) as stream, _bar(f"writing {Path(out).name}") as progress:
+        with _whole(Path(out)) as stream, bar(f"writing {Path(out).name}") as progress:
             rows = write(spark, what, stream, form=form, reveal=reveal, progress=progress)
     if desk.as_json:
         show.answer({"file": out, "rows": rows})
@@ -124,12 +124,27 @@ def export(
         typer.echo(f"{out}: {show.counted(rows, 'row')}")
 
 
+@contextmanager
+def bar(title: str) -> Iterator[Progress]:
+    """A progress bar, when somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 def _import(spark: SparkAds, file: str, **options: Any) -> dict[str, Any]:
     from sparkads.importing import import_file
 
     source = sys.stdin.buffer if file == "-" else Path(file)
     name = "standard input" if file == "-" else Path(file).name
-    with _bar(f"reading {name}") as progress:
+    with bar(f"reading {name}") as progress:
         done = import_file(spark, source, name=name, progress=progress, **options)
     facts = {field: getattr(done, field) for field in ("kind", "taken", "unchanged", "rejected")}
     return {**facts, "rejects": None if done.rejects is None else str(done.rejects)}
@@ -169,18 +184,3 @@ def _whole(out: Path) -> Iterator[TextIO]:
     finally:
         with suppress(FileNotFoundError):
             half.unlink()
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Progress]:
-    """A progress bar, when somebody watches."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
