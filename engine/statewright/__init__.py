@@ -3,6 +3,7 @@
     chart        Chart: states, events and guards by name; tabulated once, by asking python-statemachine
     workflow     Workflow: a table whose rows live by a chart, with guards, assignments, cascades, deadlines
     store        Store: the database, and every transaction
+    clash        attempt: work that another program's undid is begun again
     transition   fire, fire_all, fire_due, start, force: how a row moves, one or a million
     explain      can, preview: what a row may do, and why not
     log          history, entries: every move there ever was
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statewright.chart import Chart, tabulate
+    from statewright.clash import attempt
     from statewright.clock import Clock, SystemClock
     from statewright.daemon import Daemon, run
     from statewright.declaration import Assign, Cascade, Deadline, Guard, Link
@@ -103,6 +105,7 @@ __all__ = [
     "Workflows",
     "WrongArguments",
     "argument",
+    "attempt",
     "can",
     "causes",
     "day_number",
@@ -131,6 +134,7 @@ __all__ = [
 
 _HOMES = {
     "chart": "Chart tabulate",
+    "clash": "attempt",
     "clock": "Clock SystemClock",
     "daemon": "Daemon run",
     "declaration": "Assign Cascade Deadline Guard Link",

@@ -198,7 +198,8 @@ def trouble(error: DBAPIError, name: str) -> StoreError:
             if words in str(error.orig):
                 return StoreError(sentence.format(name=name))
     if state in _TROUBLES:
-        return StoreError(_TROUBLES[state].format(name=name, said=said), busy=state in _BUSY)
+        facts = {"busy": state in _BUSY, "clashed": state in _CLASHES}
+        return StoreError(_TROUBLES[state].format(name=name, said=said), **facts)
     return StoreError(f'the database "{name}" reported: {said}')
 
 
@@ -227,7 +228,8 @@ _UNREACHABLE = {
     "connection was closed": _LOST,
     "terminating connection": _LOST,
 }
-_BUSY = ("40001", "40P01", "55P03")
+_CLASHES = ("40001", "40P01")
+_BUSY = (*_CLASHES, "55P03")
 _TROUBLES = {
     "25006": 'cannot write to the database "{name}": it is read-only',
     "40001": 'the database "{name}" was changed at the same moment; try again',
