@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
+from statewright.dialects import postgresql_watch
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
 
@@ -91,6 +92,10 @@ def horizon(engine: Engine) -> Horizon:
     return Horizon(engine)
 
 
+announcing = postgresql_watch.announcing
+wakeups = postgresql_watch.wakeups
+
+
 def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     """So many new ids for rows of a table, ascending, that nobody else gets."""
     # The transaction is numbered first: see Horizon.
@@ -130,6 +135,11 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         "lock_timeout": int(busy_timeout * 1000),
         "statement_timeout": STATEMENT_TIMEOUT * 1000,
         "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT * 1000,
+        # The server, too, gives up whoever is gone, and with it the locks that it held.
+        "tcp_keepalives_idle": SILENCE,
+        "tcp_keepalives_interval": SILENCE // 3,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": SILENCE * 1000,
         "synchronous_commit": "on" if synchronous == "FULL" else "off",
         "timezone": "UTC",
     }
@@ -155,6 +165,14 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
             f'cannot open the database "{name_of(parsed)}": psycopg is not installed; '
             "run: pip install 'sparkads[postgres]'"
         ) from None
+
+    @event.listens_for(engine, "do_connect")
+    def give_up_in_time(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
+        from statewright.dialects.postgresql_link import Link
+
+        link = Link.connect(*words, **options)
+        link.silence, link.longest = SILENCE, STATEMENT_TIMEOUT + SILENCE
+        return link
 
     @event.listens_for(engine, "connect")
     def check(connection: Any, _record: Any) -> None:
@@ -227,6 +245,7 @@ _UNREACHABLE = {
     "connection is closed": _LOST,
     "connection was closed": _LOST,
     "terminating connection": _LOST,
+    "no sign of life": _LOST + ": the server does not answer",
 }
 _CLASHES = ("40001", "40P01")
 _BUSY = (*_CLASHES, "55P03")
