@@ -21,6 +21,7 @@ from tests.statewright.halls import SCHEMA, Hall, add_halls, halls, insert_rows
 from statewright.errors import DefinitionError, SchemaVersionError, StatewrightError, StoreError
 from statewright.log import entries, history
 from statewright.store import Schema, Store, instant
+from statewright.tables import SCHEMA_VERSION
 from statewright.testing import BEGINNING, ManualClock
 from statewright.transition import fire
 
@@ -170,7 +171,8 @@ def test_an_older_schema_is_left_alone(kept: Path) -> None:
     with rogue(kept) as connection:
         connection.execute("UPDATE schema_version SET version = 0 WHERE name = 'statewright'")
     assert refused(kept) == (
-        f'cannot use the database "{kept}": its statewright tables are of version 0, this program expects 1; '
+        f'cannot use the database "{kept}": its statewright tables are of version 0, '
+        f"this program expects {SCHEMA_VERSION}; "
         "use another file"
     )
 
