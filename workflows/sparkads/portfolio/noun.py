@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import reprlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, insert
@@ -42,10 +42,11 @@ class Noun(Generic[R]):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name, verb in inspect.getmembers(cls, inspect.isfunction):
-            opens_its_own = "session" in (verb.__kwdefaults__ or ())
-            if opens_its_own and "actor" in verb.__annotations__ and not name.startswith("_"):
-                setattr(cls, name, _persistent(verb))
+        for name, verb in {**vars(Noun), **vars(cls)}.items():
+            if isinstance(verb, FunctionType) and not name.startswith("_"):
+                opens_its_own = "session" in (verb.__kwdefaults__ or ())
+                if opens_its_own and "actor" in verb.__annotations__:
+                    setattr(cls, name, _persistent(verb))
 
     def __init__(self, spark: SparkAds) -> None:
         self.spark = spark
