@@ -43,7 +43,7 @@ def between(over_tcp: tuple[str, int]) -> Iterator[Proxy]:
 @pytest.fixture
 def store(url: str, between: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store that reaches its server through the proxy, and has little patience."""
-    for bound, seconds in (("SILENCE", 3), ("STATEMENT_TIMEOUT", 1), ("CONNECT_TIMEOUT", 2)):
+    for bound, seconds in (("SILENCE", 3), ("CONNECT_TIMEOUT", 2)):
         monkeypatch.setattr(f"statewright.dialects.postgresql.{bound}", seconds)
     through = make_url(url).set(host="127.0.0.1", port=between.port, query={})
     store = opened(through.render_as_string(hide_password=False))
@@ -61,6 +61,12 @@ def test_a_statement_that_is_never_answered_is_given_up(store: Store, between: P
     with pytest.raises(StoreError) as given_up:
         ask()
     assert str(given_up.value) == f'lost the connection to the database "{store.name}": the server does not answer'
+
+
+def test_a_statement_that_takes_its_time_is_waited_for(store: Store) -> None:
+    with store.reading() as session:
+        slow = text("SELECT 1 FROM (SELECT pg_sleep(5)) AS slept")
+        assert session.connection().execute(slow).scalar() == 1
 
 
 def test_a_connection_that_went_silent_while_it_rested_is_replaced(store: Store, between: Proxy) -> None:

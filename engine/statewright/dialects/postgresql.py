@@ -170,9 +170,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     def give_up_in_time(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
         from statewright.dialects.postgresql_link import Link
 
-        link = Link.connect(*words, **options)
-        link.silence, link.longest = SILENCE, STATEMENT_TIMEOUT + SILENCE
-        return link
+        return Link.to(*words, silence=SILENCE, **options)
 
     @event.listens_for(engine, "connect")
     def check(connection: Any, _record: Any) -> None:

@@ -1,4 +1,4 @@
-"""A connection to a PostgreSQL server that is given up when nothing comes back over it."""
+"""A connection to a PostgreSQL server that is given up when nobody is at work at its other end."""
 
 from __future__ import annotations
 
@@ -7,49 +7,71 @@ from collections.abc import Generator
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready
 
 Result = TypeVar("Result")
+
+_AT_WORK = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
 
 
 class Link(psycopg.Connection[Any]):
     """The driver's connection, which by itself would wait for ever where something in between swallows all.
 
     The system finds out about a peer that is gone, the server about a statement that takes too long: neither
-    helps while whatever stands between goes on saying "received".
+    helps while whatever stands between goes on saying "received". So after some silence the server is asked, by
+    another connection, whether it is at work for this one.
     """
 
     silence: float = float("inf")
-    """Seconds to wait for an answer outside a transaction: to its beginning, or to "are you there"."""
-    longest: float = float("inf")
-    """Seconds to wait for an answer inside one: a little longer than the server lets a statement run."""
+    reached_by: dict[str, Any]
+    asking: bool = False
+    """It is the other connection itself, for which no further one is asked."""
+
+    @classmethod
+    def to(cls, *words: Any, silence: float, **options: Any) -> Link:
+        """Connect, as the driver does; silence: seconds without an answer before the server is asked."""
+        link = cls.connect(*words, **options)
+        link.silence, link.reached_by = silence, options
+        return link
 
     def wait(self, gen: Generator[Any, Any, Result], *how: Any, **options: Any) -> Result:
         """Everything that is sent passes through here. Raises OperationalError for a link that is silent."""
-        idle = self.pgconn.transaction_status == TransactionStatus.IDLE
         try:
-            return super().wait(_bounded(gen, self.silence if idle else self.longest), *how, **options)
+            return super().wait(self._watched(gen), *how, **options)
         except _Silent:
             self.close()
             raise
 
+    def _watched(self, gen: Generator[Any, Any, Result]) -> Generator[Any, Any, Result]:
+        """The same exchange with the server, but for an end to it."""
+        latest = time.monotonic() + self.silence
+        ready: Any = None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            ready = yield wanted
+            # The driver looks around several times a second.
+            if ready == Ready.NONE and time.monotonic() > latest:
+                if not self._is_answered():
+                    raise _Silent("the server gives no sign of life")
+                latest = time.monotonic() + self.silence
+
+    def _is_answered(self) -> bool:
+        """Whether the server is at work for this connection, as far as can be found out."""
+        if self.asking:
+            return False
+        pid = self.pgconn.backend_pid
+        try:
+            with self.to(silence=self.silence, **{**self.reached_by, "autocommit": True}) as other:
+                other.asking = True
+                return other.execute(_AT_WORK, (pid,)).fetchone() is not None
+        except psycopg.OperationalError as error:
+            # It answered, if only to say that it lets nobody else in.
+            return "FATAL" in str(error)
+
 
 class _Silent(psycopg.OperationalError):
     """Nothing came back in time."""
-
-
-def _bounded(gen: Generator[Any, Any, Result], seconds: float) -> Generator[Any, Any, Result]:
-    """The same exchange with the server, but for an end to it."""
-    latest = time.monotonic() + seconds
-    ready: Any = None
-    while True:
-        try:
-            wanted = gen.send(ready)
-        except StopIteration as done:
-            result: Result = done.value
-            return result
-        ready = yield wanted
-        # The driver looks around several times a second.
-        if ready == Ready.NONE and time.monotonic() > latest:
-            raise _Silent("the server gives no sign of life")
