@@ -45,6 +45,7 @@ class Link(psycopg.Connection[Any]):
     def _watched(self, gen: Generator[Any, Any, Result]) -> Generator[Any, Any, Result]:
         """The same exchange with the server, but for an end to it."""
         latest = time.monotonic() + self.silence
+        given_up = False
         ready: Any = None
         while True:
             try:
@@ -55,9 +56,11 @@ class Link(psycopg.Connection[Any]):
             ready = yield wanted
             # The driver looks around several times a second.
             if ready == Ready.NONE and time.monotonic() > latest:
-                if not self._is_answered():
+                if given_up:
                     raise _Silent("the server gives no sign of life")
-                latest = time.monotonic() + self.silence
+                # The answer may come while the server is asked: there is one more look for it.
+                given_up = not self._is_answered()
+                latest = time.monotonic() + (0 if given_up else self.silence)
 
     def _is_answered(self) -> bool:
         """Whether the server is at work for this connection, as far as can be found out."""
