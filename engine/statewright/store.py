@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,6 +113,15 @@ class Store:
         """The id of the log up to which no other row can still appear, whoever commits late."""
         with self._troubles():
             return self._horizon.settled()
+
+    def wakeups(self, stop: socket.socket) -> Iterator[None]:
+        """Yields whenever others may have written to the log; ends at once where a database cannot tell.
+
+        stop: ends it as soon as something can be read from there
+        Raises StoreError when the connection is lost.
+        """
+        with self._troubles():
+            yield from self._database.wakeups(self._engine, stop)
 
     def close(self) -> None:
         """Give every connection back to the operating system."""

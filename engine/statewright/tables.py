@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
 
-from statewright.dialects import Forbid, Identifier, Instant
+from statewright.dialects import Forbid, Identifier, Instant, announce
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 """Raised whenever a table below changes, together with the migration that leads there."""
 
 NAMES = {
@@ -50,6 +50,8 @@ Index(
     sqlite_where=transition.c.key.is_not(None),
     postgresql_where=transition.c.key.is_not(None),
 )
+
+announce(transition)
 
 retention = Table("retention", metadata, Column("id", Integer, primary_key=True))
 """Holds a row only while `log.forget` runs: the one moment at which log rows may be removed."""

@@ -41,7 +41,7 @@ def main() -> None:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", type=int, choices=[*ROWS], metavar="ROW", help="1 to 11; all unless given"
+        "rows", nargs="*", type=int, choices=[*ROWS], metavar="ROW", help="1 to 12; all unless given"
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs, not how fast")
     add_places(parser)

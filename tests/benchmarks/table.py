@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.measure import Line
 from tests.benchmarks.places import Place
-from tests.benchmarks.rows import bulk, call, files, lateness, peers, processes, reads, tick, writers
+from tests.benchmarks.rows import bulk, call, daemons, files, lateness, peers, processes, reads, tick, writers
 
 ROWS: dict[int, tuple[Callable[[Bench, Place], Iterator[Line]], ...]] = {
     1: (bulk.in_row_order,),
@@ -21,4 +21,5 @@ ROWS: dict[int, tuple[Callable[[Bench, Place], Iterator[Line]], ...]] = {
     9: (reads.over_many,),
     10: (processes.whole,),
     11: (peers.single_calls, peers.due_timers),
+    12: (daemons.together,),
 }

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+from sqlalchemy import Table
 
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
-from statewright.dialects import EPOCH, MICROSECOND
+from statewright.dialects import EPOCH, MICROSECOND, Forbid, postgresql, sqlite
 from statewright.testing import temporary_database
 
 BROKEN = (sqlite3.IntegrityError, psycopg.IntegrityError)
@@ -38,6 +39,13 @@ class Place(Protocol):
     def instant(self, value: datetime) -> Any:
         """An instant as it is written there."""
 
+    def forbid(self, rule: Forbid, table: Table) -> None:
+        """Have the database keep one more rule; not on a portfolio that other tests will use."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Within this, another program is about to write, and nobody else can; all can read."""
+        ...
+
     def skip_no_number(self) -> None:
         """Let the next rows have the next ids, as if those that were refused had never taken any."""
 
@@ -59,6 +67,16 @@ class File:
     def sql(self, statement: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(self.file, isolation_level=None)) as connection:
             return connection.execute(statement, values).fetchall()
+
+    def forbid(self, rule: Forbid, table: Table) -> None:
+        for statement in sqlite.forbid(rule, table):
+            self.sql(statement)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
 
     def skip_no_number(self) -> None:
         """A file takes them back by itself."""
@@ -83,6 +101,23 @@ class Database:
         emptied = "".join(f"DELETE FROM {table}; " for table in self._tables)
         self.sql(f"SET session_replication_role = replica; {emptied}{_RESTART}")
 
+    def forbid(self, rule: Forbid, table: Table) -> None:
+        for statement in postgresql.forbid(rule, table):
+            self.sql(statement)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with self.connected() as other, other.transaction():
+            other.execute("LOCK TABLE video_code IN EXCLUSIVE MODE")
+            yield
+
+    @contextmanager
+    def connected(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of another program's."""
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("SET timezone = 'UTC'")
+            yield connection
+
     def skip_no_number(self) -> None:
         for table in self._tables:
             if "id" in [column for (column,) in self.sql(_COLUMNS, table)]:
@@ -94,8 +129,7 @@ class Database:
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         words = statement.replace("%", "%%").replace("?", "%s").encode()
-        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute("SET timezone = 'UTC'")
+        with self.connected() as connection:
             done = connection.execute(words, values)
             return done.fetchall() if done.description else []
 

@@ -8,11 +8,11 @@ import pickle
 
 import pytest
 from pydantic import SecretStr
-from tests.sparkads.places import BROKEN, File
+from tests.sparkads.places import BROKEN
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.tables import VideoCode, table
-from statewright.dialects import Forbid, postgresql, sqlite
+from statewright.dialects import Forbid
 from statewright.errors import Conflict, StatewrightError, StoreError
 
 SECRET = "#kZ7+q0n+vF/aBcDeFgH1=="
@@ -164,9 +164,7 @@ def test_codes_are_secrets_to_what_refuses_them(desk):
 def test_codes_are_secrets_to_the_database_errors(open_desk):
     desk = open_desk()
     full = Forbid("no_more", "INSERT", "TRUE", "the house is full")
-    words = sqlite if isinstance(desk.place, File) else postgresql
-    for statement in words.forbid(full, table(VideoCode)):
-        desk.sql(statement)
+    desk.place.forbid(full, table(VideoCode))
     other = SECRET[::-1]
     with pytest.raises(Conflict) as refused:
         desk.pending_code(desk.post(), code=other)

@@ -88,9 +88,9 @@ class FrozenClock:
         return datetime.now(UTC)
 
 
-def opened(path: Path, *, clock: Clock | None = None, busy_timeout: float = 5.0) -> Store:
+def opened(url: str, *, clock: Clock | None = None, busy_timeout: float = 5.0) -> Store:
     return Store(
-        f"sqlite:///{path}",
+        url,
         schema=Schema("halls", 1, metadata),
         clock=clock,
         synchronous="NORMAL",
@@ -104,13 +104,16 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "halls.db"
+def store(url: str, clock: ManualClock) -> Iterator[Store]:
+    store = opened(url, clock=clock, busy_timeout=0.05)
+    yield store
+    store.close()
 
 
 @pytest.fixture
-def store(path: Path, clock: ManualClock) -> Iterator[Store]:
-    store = opened(path, clock=clock, busy_timeout=0.05)
+def store_in_a_file(tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
+    """For what happens where only one can write at a time."""
+    store = opened(f"sqlite:///{tmp_path}/halls.db", clock=clock, busy_timeout=0.05)
     yield store
     store.close()
 
@@ -167,7 +170,7 @@ def test_a_tick_with_nothing_to_do_is_idle(store: Store) -> None:
 
     assert done.idle
     assert done.moved == {}
-    assert done.sentence(workflows) == "nothing done in 0.0 s"
+    assert done.sentence(workflows).startswith("nothing done in ")
 
 
 def test_a_tick_moves_no_more_rows_in_a_transaction_than_it_may(store: Store) -> None:
@@ -356,6 +359,15 @@ class Reports:
             pass
         return done
 
+    def run_dry(self) -> None:
+        """Wait until no more come; on a server it looks once or twice more before it waits to be told."""
+        for _ in range(10):
+            try:
+                self.queue.get(timeout=0.3)
+            except queue.Empty:
+                return
+        pytest.fail("it goes on and on")
+
 
 @contextmanager
 def running(store: Store, **settings: Any) -> Iterator[tuple[Daemon, Reports]]:
@@ -387,8 +399,8 @@ def test_a_daemon_moves_at_once_what_fell_due_while_it_was_away(store: Store) ->
         assert reports.next().moved == {("hall", "close"): 10, ("seat", "clear"): 20}
 
 
-def test_a_daemon_ticks_when_the_next_deadline_comes_not_at_the_next_heartbeat(path: Path) -> None:
-    store = opened(path)
+def test_a_daemon_ticks_when_the_next_deadline_comes_not_at_the_next_heartbeat(url: str) -> None:
+    store = opened(url)
     soon = store.clock.now() + timedelta(milliseconds=300)
     begin(store, {1: soon})
 
@@ -417,7 +429,7 @@ def test_a_daemon_that_is_woken_looks_again_at_once(store: Store, clock: ManualC
         assert reports.next().idle
         clock.advance(days=30)
         daemon.wake()
-        assert reports.next().moved == {("hall", "close"): 1, ("seat", "clear"): 2}
+        assert reports.next(busy).moved == {("hall", "close"): 1, ("seat", "clear"): 2}
 
 
 def test_a_wake_during_a_tick_is_not_lost(store: Store) -> None:
@@ -442,15 +454,14 @@ def test_a_row_that_cannot_move_makes_no_daemon_restless(store: Store) -> None:
     begin(store, {13: NOON})
 
     with running(store, heartbeat=10 * LONG) as (_, reports):
-        assert reports.next().set_aside == 1
-        with pytest.raises(queue.Empty):
-            reports.queue.get(timeout=0.3)
+        assert reports.next(busy).set_aside == 1
+        reports.run_dry()
 
 
-def test_deadlines_are_kept_across_months_of_frozen_time(path: Path) -> None:
+def test_deadlines_are_kept_across_months_of_frozen_time(url: str) -> None:
     # The library's own threads are woken by hand: freezegun moves the time, not those who wait for it.
     with freeze_time(NOON) as frozen:
-        store = opened(path, clock=FrozenClock())
+        store = opened(url, clock=FrozenClock())
         begin(store, {days: NOON + timedelta(days=days) for days in (7, 30, 60, 365)})
         closed = []
         with running(store, heartbeat=1) as (daemon, reports):
@@ -465,14 +476,14 @@ def test_deadlines_are_kept_across_months_of_frozen_time(path: Path) -> None:
 
 
 def test_trouble_is_told_once_and_so_is_its_end(
-    store: Store, clock: ManualClock, caplog: pytest.LogCaptureFixture
+    store_in_a_file: Store, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    begin(store, {1: NOON})
+    begin(store_in_a_file, {1: NOON})
     caplog.set_level(logging.INFO, logger="statewright")
 
-    with running(store, heartbeat=0.01) as (_, reports):
+    with running(store_in_a_file, heartbeat=0.01) as (_, reports):
         reports.next(busy)
-        with store.transaction() as session:
+        with store_in_a_file.transaction() as session:
             session.connection()  # locks
             clock.advance(minutes=1)
             until(lambda: "tick failed" in caplog.text)
@@ -484,14 +495,14 @@ def test_trouble_is_told_once_and_so_is_its_end(
         reports.next()
 
     told = [record.getMessage() for record in caplog.records if record.name == "statewright"]
-    assert told[0] == f"watching {store.name}, at least every 0.01 s"
+    assert told[0] == f"watching {store_in_a_file.name}, at least every 0.01 s"
     assert told[1].startswith("close 1 hall, clear 2 seats in ")
     assert told[2] == (
         "tick failed, trying again: "
-        f'the database "{store.name}" is locked by another program; try again when it is done'
+        f'the database "{store_in_a_file.name}" is locked by another program; try again when it is done'
     )
     assert told[3].startswith("recovered after ")
-    assert told[4:] == [f"stopped watching {store.name}"]
+    assert told[4:] == [f"stopped watching {store_in_a_file.name}"]
 
 
 def test_a_bug_in_what_a_daemon_calls_is_told_with_its_place_and_stops_nothing(
@@ -530,13 +541,13 @@ def test_once_is_a_single_tick(store: Store) -> None:
     assert states(store, hall) == {"closed": 1}
 
 
-def test_once_raises_its_trouble(store: Store) -> None:
-    begin(store, {1: NOON})
+def test_once_raises_its_trouble(store_in_a_file: Store) -> None:
+    begin(store_in_a_file, {1: NOON})
 
-    with store.transaction() as session:
+    with store_in_a_file.transaction() as session:
         session.connection()  # locks
         with pytest.raises(StoreError, match="is locked by another program"):
-            run(store, workflows, once=True)
+            run(store_in_a_file, workflows, once=True)
 
 
 def test_the_signals_are_given_back_to_whoever_had_them(store: Store) -> None:
@@ -556,9 +567,9 @@ def test_the_signals_are_given_back_to_whoever_had_them(store: Store) -> None:
 # As processes
 
 
-def start_daemon(path: Path, *arguments: str) -> subprocess.Popen[str]:
+def start_daemon(url: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, __file__, str(path), *arguments],
+        [sys.executable, __file__, url, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -584,12 +595,12 @@ def closings(store: Store) -> list[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_daemon_that_is_told_to_stop_in_a_backlog_finishes_its_batch_and_exits_with_0(
-    path: Path, number: signal.Signals
+    url: str, number: signal.Signals
 ) -> None:
-    store = opened(path)
+    store = opened(url)
     begin(store, dict.fromkeys(range(100, 2100), NOON - timedelta(days=365)))
     # Small batches and long pauses: it cannot be done before it is stopped.
-    daemon = start_daemon(path, "5", "0.05")
+    daemon = start_daemon(url, "5", "0.05")
     try:
         until(lambda: "closed" in states(store, hall))
         daemon.send_signal(number)
@@ -608,10 +619,10 @@ def test_a_daemon_that_is_told_to_stop_in_a_backlog_finishes_its_batch_and_exits
     store.close()
 
 
-def test_two_daemons_share_one_backlog_and_move_every_row_once(path: Path) -> None:
-    store = opened(path)
+def test_two_daemons_share_one_backlog_and_move_every_row_once(url: str) -> None:
+    store = opened(url)
     begin(store, dict.fromkeys(range(100, 3100)))
-    daemons = [start_daemon(path, "20", "0.005", name) for name in ("east", "west")]
+    daemons = [start_daemon(url, "20", "0.005", name) for name in ("east", "west")]
     try:
         until(lambda: signs_of_life(store) == {"east", "west"})
         with store.transaction() as session:
@@ -638,11 +649,11 @@ def signs_of_life(store: Store) -> set[str]:
         return set(session.connection().execute(select(heartbeat.c.daemon)).scalars())
 
 
-def main(path: str, batch: str, pause: str, name: str = "daemon") -> None:
+def main(url: str, batch: str, pause: str, name: str = "daemon") -> None:
     """What the tests above start as a process of its own."""
     logging.basicConfig(stream=sys.stdout, level=logging.INFO)
     run(
-        opened(Path(path)),
+        opened(url),
         workflows,
         heartbeat=0.05,
         actor=name,

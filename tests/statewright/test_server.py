@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Barrier
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import MetaData, make_url, text
 from tests.statewright.halls import SCHEMA
 
 from statewright.errors import StoreError
 from statewright.session import instant
-from statewright.store import Store
+from statewright.store import Schema, Store
 from statewright.testing import ManualClock, temporary_database, temporary_store
 
 
@@ -88,3 +92,48 @@ def test_the_clock_is_the_servers_unless_one_is_given(postgres: str) -> None:
             assert session.connection().execute(servers, {"told": instant(session)}).scalar_one()
             assert store.clock.now() >= instant(session).replace(year=2020)
         store.close()
+
+
+def sql(url: str, statement: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def test_the_database_of_another_application_is_not_taken_over(postgres: str) -> None:
+    with temporary_database(postgres) as url:
+        Store(url, schema=SCHEMA).close()
+        with pytest.raises(StoreError, match="it holds no tables of circus"):
+            Store(url, schema=Schema("circus", 1, MetaData()))
+
+
+def test_a_table_of_somebody_else_is_not_taken_for_ours(postgres: str) -> None:
+    with temporary_database(postgres) as url:
+        sql(url, "CREATE TABLE hall (id integer)")
+        assert refusal(url).endswith(': it has a table "hall" that this program did not make')
+
+
+def test_whatever_drifted_is_named(postgres: str) -> None:
+    with temporary_database(postgres) as url:
+        store = Store(url, schema=SCHEMA)
+        assert store.drift() == []
+        sql(url, "DROP INDEX ix_hall_close_at")
+        sql(url, "DROP TRIGGER transition_is_never_changed ON transition")
+        sql(url, "ALTER TABLE seat ALTER COLUMN state DROP NOT NULL")
+        assert sorted(store.drift()) == [
+            "ix_hall_close_at is missing",
+            "seat.state is not as the code expects it",
+            "transition_is_never_changed is missing",
+        ]
+        store.close()
+
+
+def test_programs_that_make_one_database_at_once_all_succeed(postgres: str) -> None:
+    with temporary_database(postgres) as url, ThreadPoolExecutor(4) as programs:
+        together = Barrier(4)
+
+        def make(_number: int) -> list[str]:
+            together.wait(timeout=30)
+            with closing(Store(url, schema=SCHEMA)) as store:
+                return store.drift()
+
+        assert list(programs.map(make, range(4))) == [[]] * 4

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, make_url
+from sqlalchemy import DDL, URL, Connection, Engine, MetaData, Table, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from statewright.clock import Clock
@@ -35,6 +36,7 @@ __all__ = [
     "Forbid",
     "Identifier",
     "Instant",
+    "announce",
     "date_of",
     "day_number",
     "days_after",
@@ -75,6 +77,10 @@ class Database(Protocol):
     def clock(self, engine: Engine, /) -> Clock: ...
 
     def horizon(self, engine: Engine, /) -> Horizon: ...
+
+    def announcing(self, table: Table, /) -> list[str]: ...
+
+    def wakeups(self, engine: Engine, stop: socket.socket, /) -> Iterator[None]: ...
 
     def numbers(self, connection: Connection, table: Table, count: int, /) -> list[int]: ...
 
@@ -121,6 +127,14 @@ def named_by(url: str) -> tuple[Database, URL]:
         f'cannot open the database "{parsed.render_as_string()}": expected a URL that begins with "sqlite:///" '
         f'or "postgresql://", got "{parsed.drivername}"'
     )
+
+
+def announce(table: Table) -> None:
+    """Have daemons hear at once of what is written to a table, where the database has a way to tell them."""
+    for database in _ALL:
+        for statement in database.announcing(table):
+            made = DDL(statement.replace("%", "%%")).execute_if(dialect=database.NAME)
+            event.listen(table.metadata, "after_create", made)
 
 
 def violated(error: DBAPIError) -> str:

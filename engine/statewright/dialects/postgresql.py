@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
+from statewright.dialects import postgresql_watch
 from statewright.dialects.begin import begin_with
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
@@ -103,6 +104,10 @@ def horizon(engine: Engine) -> Horizon:
     return Horizon(engine)
 
 
+announcing = postgresql_watch.announcing
+wakeups = postgresql_watch.wakeups
+
+
 def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     """So many new ids for rows of a table, ascending, that nobody else gets."""
     # The transaction is numbered first: see Horizon.
@@ -142,6 +147,11 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         "lock_timeout": int(busy_timeout * 1000),
         "statement_timeout": STATEMENT_TIMEOUT * 1000,
         "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT * 1000,
+        # The server, too, gives up whoever is gone, and with it the locks that it held.
+        "tcp_keepalives_idle": SILENCE,
+        "tcp_keepalives_interval": SILENCE // 3,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": SILENCE * 1000,
         "synchronous_commit": "on" if synchronous == "FULL" else "off",
         "timezone": "UTC",
     }
@@ -166,6 +176,12 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
             f'cannot open the database "{name_of(parsed)}": psycopg is not installed; '
             "run: pip install 'sparkads[postgres]'"
         ) from None
+
+    @event.listens_for(engine, "do_connect")
+    def give_up_in_time(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
+        from statewright.dialects.postgresql_link import Link
+
+        return Link.to(*words, silence=SILENCE, **options)
 
     @event.listens_for(engine, "connect")
     def check(connection: Any, _record: Any) -> None:
@@ -231,7 +247,8 @@ def trouble(error: DBAPIError, name: str) -> StoreError:
             if words in str(error.orig):
                 return StoreError(sentence.format(name=name))
     if state in _TROUBLES:
-        return StoreError(_TROUBLES[state].format(name=name, said=said), busy=state in _BUSY)
+        facts = {"busy": state in _BUSY, "clashed": state in _CLASHES}
+        return StoreError(_TROUBLES[state].format(name=name, said=said), **facts)
     return StoreError(f'the database "{name}" reported: {said}')
 
 
@@ -259,8 +276,10 @@ _UNREACHABLE = {
     "connection is closed": _LOST,
     "connection was closed": _LOST,
     "terminating connection": _LOST,
+    "no sign of life": _LOST + ": the server does not answer",
 }
-_BUSY = ("40001", "40P01", "55P03")
+_CLASHES = ("40001", "40P01")
+_BUSY = (*_CLASHES, "55P03")
 _TROUBLES = {
     "25006": 'cannot write to the database "{name}": it is read-only',
     "40001": 'the database "{name}" was changed at the same moment; try again',

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ class Horizon:
 def horizon(_engine: Engine) -> Horizon:
     """Tells how far the log is settled."""
     return Horizon()
+
+
+def announcing(_table: Table) -> list[str]:
+    """A file tells nobody."""
+    return []
+
+
+def wakeups(_engine: Engine, _stop: socket.socket) -> Iterator[None]:
+    """Nobody is told that others have written: one has to look."""
+    return iter(())
 
 
 def numbers(connection: Connection, table: Table, count: int) -> list[int]:

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
-from tests.sparkads.conftest import Desk, opened_desk
+from tests.sparkads.conftest import BEGINNING, Desk, OpenDesk, opened_desk
 from tests.sparkads.places import in_files
 from typer.testing import CliRunner, Result
 
 from sparkads.cli.app import app
+from statewright.clock import SystemClock
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,28 +60,56 @@ class Terminal:
         self.frozen.tick(timedelta(**duration))
 
 
-@pytest.fixture(scope="session")
-def kept(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """The commands are tried on a file: what lies below them is tried on both databases."""
-    with in_files(tmp_path_factory.mktemp("desk"), blank) as new_place:
-        yield from opened_desk(new_place())
+@pytest.fixture(scope="module")
+def frozen() -> Iterator[FrozenDateTimeFactory]:
+    """The time of a whole file of tests: to stop it takes longer than most of them."""
+    with freeze_time(BEGINNING) as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Any) -> Iterator[Terminal]:
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen: FrozenDateTimeFactory) -> Terminal:
     """A terminal in an empty folder, at the instant at which every test begins."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARKADS_SYNCHRONOUS", "NORMAL")
-    with freeze_time(clock.now()) as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)
-        yield Terminal(frozen, {"SPARKADS_ACTOR": "ana"})
+    # The server's own clock cannot be stopped.
+    monkeypatch.setattr("statewright.dialects.postgresql.clock", lambda _engine: SystemClock())
+    frozen.move_to(BEGINNING)
+    return Terminal(frozen, {"SPARKADS_ACTOR": "ana"})
 
 
 @pytest.fixture
-def sparkads(terminal: Terminal, desk: Any) -> Terminal:
+def sparkads(terminal: Terminal, desk: Desk) -> Terminal:
     """A terminal beside the desk: both work on one portfolio, which has the account Brand."""
-    terminal.environment["SPARKADS_DB"] = f"sqlite:///{desk.file}"
+    terminal.environment["SPARKADS_DB"] = desk.place.url
     return terminal
+
+
+@pytest.fixture
+def fresh(terminal: Terminal, kept: Desk) -> Terminal:
+    """A terminal beside a portfolio with nothing in it."""
+    kept.spark.close()
+    kept.place.empty()
+    terminal.environment["SPARKADS_DB"] = kept.place.url
+    return terminal
+
+
+@pytest.fixture
+def own_desk(terminal: Terminal, open_desk: OpenDesk) -> Desk:
+    """For tests that leave a portfolio in no state to be used again; the terminal is beside it."""
+    desk = open_desk()
+    terminal.environment["SPARKADS_DB"] = desk.place.url
+    return desk
+
+
+@pytest.fixture
+def desk_in_a_file(terminal: Terminal, tmp_path: Path, blank: Path) -> Iterator[Desk]:
+    """For what only a file does; the terminal is beside it."""
+    with in_files(tmp_path, blank) as new_place:
+        place = new_place()
+        terminal.environment["SPARKADS_DB"] = place.url
+        yield from opened_desk(place)
 
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -250,9 +250,9 @@ def test_a_database_of_somebody_else_is_left_alone(terminal, tmp_path):
     )
 
 
-def test_a_database_of_a_newer_program_is_told(sparkads, desk):
-    desk.sql("UPDATE alembic_version SET version_num = 'sparkads_99' WHERE version_num LIKE 'sparkads%'")
-    said = sparkads.refusal("codes", "list", code=3)
+def test_a_database_of_a_newer_program_is_told(terminal, own_desk):
+    own_desk.sql("UPDATE alembic_version SET version_num = 'sparkads_99' WHERE version_num LIKE 'sparkads%'")
+    said = terminal.refusal("codes", "list", code=3)
     assert "its sparkads tables are of version 99, this program expects 1; install the newer program" in said
 
 
@@ -270,33 +270,32 @@ def somebody() -> Iterator[None]:
 
 
 @pytest.fixture
-def read_only(sparkads, desk, monkeypatch) -> Iterator[Path]:
+def read_only(terminal, desk_in_a_file, monkeypatch) -> Iterator[Path]:
     """The desk's database, where everybody may look at it and nobody may write."""
-    desk.pending_code(desk.post("mia"))
-    desk.spark.close()
+    desk_in_a_file.pending_code(desk_in_a_file.post("mia"))
+    desk_in_a_file.spark.close()
     with TemporaryDirectory() as folder:
         file = Path(folder) / "sparkads.db"
-        shutil.copy(desk.file, file)
+        shutil.copy(desk_in_a_file.file, file)
         file.chmod(0o444)
         Path(folder).chmod(0o555)
         monkeypatch.chdir(folder)
-        sparkads.environment["SPARKADS_DB"] = f"sqlite:///{file}"
+        terminal.environment["SPARKADS_DB"] = f"sqlite:///{file}"
         yield file
         Path(folder).chmod(0o700)
 
 
-def test_a_read_only_database_is_told(sparkads, read_only, somebody):
-    said = sparkads.refusal("codes", "authorize", "1", code=3)
+def test_a_read_only_file_is_told(terminal, read_only, somebody):
+    said = terminal.refusal("codes", "authorize", "1", code=3)
     assert said == f'cannot write to the database "{read_only}": it or its folder is read-only'
 
 
-def test_a_locked_database_is_told_after_a_while(sparkads, desk, monkeypatch):
+def test_a_locked_database_is_told_after_a_while(sparkads, desk):
     desk.pending_code(desk.post("mia"))
-    desk.spark.close()
-    with closing(sqlite3.connect(desk.file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with desk.place.locked():
         said = sparkads.refusal("codes", "authorize", "1", code=3)
-        assert said == f'the database "{desk.file}" is locked by another program; try again when it is done'
+        name = desk.spark.store.name
+        assert said == f'the database "{name}" is locked by another program; try again when it is done'
         assert len(sparkads.json("codes", "list")) == 1
     assert "is authorized" in sparkads("codes", "authorize", "1")
 

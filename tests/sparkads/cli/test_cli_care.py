@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
+from tests.sparkads.places import File
 
 from sparkads.cli.lives import PAST
 from sparkads.workflows import WORKFLOWS
@@ -73,33 +77,35 @@ def test_everything_that_is_checked_is_listed(sparkads, desk):
 
 
 @pytest.mark.parametrize(
-    ("statement", "problem"),
+    ("statement", "missing"),
     [
-        ("DROP INDEX ix_video_code_expire_due_at", "ix_video_code_expire_due_at is missing"),
-        ("DROP TRIGGER video_code_is_kept_while_used", "video_code_is_kept_while_used is missing"),
+        ("DROP INDEX ix_video_code_expire_due_at", "ix_video_code_expire_due_at"),
+        ("DROP TRIGGER video_code_is_kept_while_used{on_its_table}", "video_code_is_kept_while_used"),
     ],
 )
-def test_a_database_that_drifted_is_found(sparkads, desk, statement, problem):
-    desk.sql(statement)
-    result = sparkads.run("check")
+def test_a_database_that_drifted_is_found(terminal, own_desk, statement, missing):
+    on_its_table = "" if isinstance(own_desk.place, File) else " ON video_code"
+    own_desk.sql(statement.format(on_its_table=on_its_table))
+    result = terminal.run("check")
+    assert result.exit_code == 3
+    assert f"NOT OK  schema: {missing} is missing" in result.stdout
+
+
+def test_a_check_that_somebody_dropped_is_found(terminal, own_desk):
+    if isinstance(own_desk.place, File):
+        with closing(sqlite3.connect(own_desk.file, isolation_level=None)) as connection:
+            (words,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'video_code'").fetchone()
+            changed = "\n".join(line for line in words.splitlines() if "ck_video_code_state" not in line)
+            assert changed != words
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'video_code'", (changed,))
+        problem = "video_code is not as the code expects it"
+    else:
+        own_desk.sql("ALTER TABLE video_code DROP CONSTRAINT ck_video_code_state")
+        problem = "ck_video_code_state is missing"
+    result = terminal.run("check")
     assert result.exit_code == 3
     assert f"NOT OK  schema: {problem}" in result.stdout
-
-
-def test_a_check_that_somebody_dropped_is_found(sparkads, desk):
-    desk.sql("PRAGMA writable_schema = ON")
-    words = desk.sql("SELECT sql FROM sqlite_master WHERE name = 'video_code'")[0][0]
-    changed = "\n".join(line for line in words.splitlines() if "ck_video_code_state" not in line)
-    assert changed != words
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(desk.file, isolation_level=None)) as connection:
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'video_code'", (changed,))
-    result = sparkads.run("check")
-    assert result.exit_code == 3
-    assert "NOT OK  schema: video_code is not as the code expects it" in result.stdout
 
 
 def test_wrong_settings_are_found(sparkads, tmp_path):

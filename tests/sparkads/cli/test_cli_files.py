@@ -33,31 +33,31 @@ def write(tmp_path):
     return write_one
 
 
-def test_files_are_imported_into_a_new_database(terminal, write):
+def test_files_are_imported_into_a_new_database(fresh, write):
     write("codes.csv", CODES)
     write("ads.csv", ADS)
-    assert terminal.lines("import", "codes.csv", "ads.csv") == [
+    assert fresh.lines("import", "codes.csv", "ads.csv") == [
         "codes.csv (codes): 2 taken, 0 unchanged, 0 rejected",
         "ads.csv (ads): 1 taken, 0 unchanged, 0 rejected",
     ]
-    assert [row["state"] for row in terminal.json("codes", "list")] == ["authorized", "pending"]
-    assert terminal.json("ads", "list")[0]["campaign"] == "Spring"
+    assert [row["state"] for row in fresh.json("codes", "list")] == ["authorized", "pending"]
+    assert fresh.json("ads", "list")[0]["campaign"] == "Spring"
 
 
-def test_a_file_may_be_imported_again(terminal, write):
+def test_a_file_may_be_imported_again(fresh, write):
     write("codes.csv", CODES)
-    terminal("import", "codes.csv")
-    assert terminal.lines("import", "codes.csv") == ["codes.csv (codes): 0 taken, 2 unchanged, 0 rejected"]
+    fresh("import", "codes.csv")
+    assert fresh.lines("import", "codes.csv") == ["codes.csv (codes): 0 taken, 2 unchanged, 0 rejected"]
 
 
-def test_standard_input_is_imported(terminal):
-    answer = terminal.json("import", "-", stdin=CODES)
+def test_standard_input_is_imported(fresh):
+    answer = fresh.json("import", "-", stdin=CODES)
     assert answer == [{"file": "-", "kind": "codes", "taken": 2, "unchanged": 0, "rejected": 0, "rejects": None}]
 
 
-def test_rejected_rows_are_kept_with_their_reason_and_told(terminal, write, tmp_path):
+def test_rejected_rows_are_kept_with_their_reason_and_told(fresh, write, tmp_path):
     write("codes.csv", WRONG)
-    result = terminal.run("import", "codes.csv", "--rejects", "wrong.csv")
+    result = fresh.run("import", "codes.csv", "--rejects", "wrong.csv")
     assert result.exit_code == 1
     assert result.stdout == "codes.csv (codes): 2 taken, 0 unchanged, 1 rejected\n"
     assert result.stderr == "codes.csv: 1 row rejected; see wrong.csv\n"
@@ -66,12 +66,12 @@ def test_rejected_rows_are_kept_with_their_reason_and_told(terminal, write, tmp_
     assert "expected the days to be one of 7, 30, 60, 365" in rejected["problem"]
 
 
-def test_all_or_nothing_is_taken_on_request(terminal, write):
+def test_all_or_nothing_is_taken_on_request(fresh, write):
     write("codes.csv", WRONG)
-    said = terminal.refusal("import", "codes.csv", "--strict", code=1)
+    said = fresh.refusal("import", "codes.csv", "--strict", code=1)
     assert said.startswith('cannot import "codes.csv": line 4: ')
     assert said.endswith("; nothing was taken")
-    assert terminal.json("codes", "list") == []
+    assert fresh.json("codes", "list") == []
 
 
 @pytest.mark.parametrize(
@@ -102,32 +102,32 @@ def test_an_unknown_column_is_told(terminal, write):
     assert "color" in terminal.refusal("import", "codes.csv", code=2)
 
 
-def test_a_portfolio_is_exported_and_imported_elsewhere(terminal, write, tmp_path):
+def test_a_portfolio_is_exported_and_imported_elsewhere(fresh, write, new_place):
     write("codes.csv", CODES)
     write("ads.csv", ADS)
-    terminal("import", "codes.csv", "ads.csv")
+    fresh("import", "codes.csv", "ads.csv")
     for what in ("codes", "ads"):
-        assert terminal("export", what, "--reveal", "-o", f"{what}.out.csv").startswith(f"{what}.out.csv: ")
-    there = ("--db", "sqlite:///there.db")
-    terminal("import", "codes.out.csv", "ads.out.csv", *there)
+        assert fresh("export", what, "--reveal", "-o", f"{what}.out.csv").startswith(f"{what}.out.csv: ")
+    there = ("--db", new_place().url)
+    fresh("import", "codes.out.csv", "ads.out.csv", *there)
     for noun in ("codes", "ads"):
-        assert terminal.json(noun, "list", *there) == terminal.json(noun, "list")
+        assert fresh.json(noun, "list", *there) == fresh.json(noun, "list")
 
 
-def test_codes_are_exported_masked_unless_asked_for_by_name(terminal, write):
+def test_codes_are_exported_masked_unless_asked_for_by_name(fresh, write):
     write("codes.csv", CODES)
-    terminal("import", "codes.csv")
-    assert "q000001" not in terminal("export", "codes")
-    assert "q000001" in terminal("export", "codes", "--reveal")
+    fresh("import", "codes.csv")
+    assert "q000001" not in fresh("export", "codes")
+    assert "q000001" in fresh("export", "codes", "--reveal")
 
 
 @pytest.mark.parametrize("what", ["codes", "ads", "history"])
-def test_json_lines_are_exported(terminal, write, what):
+def test_json_lines_are_exported(fresh, write, what):
     write("codes.csv", CODES)
     write("ads.csv", ADS)
-    terminal("import", "codes.csv", "ads.csv")
-    rows = [json.loads(line) for line in terminal.lines("export", what, "--format", "jsonl")]
-    table = list(csv.DictReader(io.StringIO(terminal("export", what))))
+    fresh("import", "codes.csv", "ads.csv")
+    rows = [json.loads(line) for line in fresh.lines("export", what, "--format", "jsonl")]
+    table = list(csv.DictReader(io.StringIO(fresh("export", what))))
     assert len(rows) == len(table) > 0
 
 

@@ -25,15 +25,27 @@ SECRET = "#kZ7+q81/aBcDeFgHiJk="
 
 
 @pytest.fixture
-def portfolio(blank, tmp_path) -> Path:
-    """An account with a code that ended a day ago, by the machine's own clock."""
+def portfolio(tmp_path) -> Path:
+    """A file with an account and a code that ended a day ago, by the machine's own clock."""
     file = tmp_path / "sparkads.db"
-    spark = SparkAds(f"sqlite:///{file}", settings=Settings())
+    fill(f"sqlite:///{file}")
+    return Path(file)
+
+
+@pytest.fixture
+def anywhere(new_place) -> str:
+    """The same in any database: its URL."""
+    url: str = new_place().url
+    fill(url)
+    return url
+
+
+def fill(url: str) -> None:
+    spark = SparkAds(url, settings=Settings())
     spark.accounts.add("Brand", actor="ana")
     post = spark.posts.add("7301234567890123456", creator="mia", actor="ana")
     spark.codes.receive(SECRET, post=post, days=7, issued_at=datetime.now(UTC) - timedelta(days=8), actor="ana")
     spark.close()
-    return Path(file)
 
 
 def ended(process: subprocess.Popen[str], *, stdin: str = "") -> tuple[int, str, str]:
@@ -93,52 +105,47 @@ def test_codes_go_from_hand_to_hand_through_pipes(start, portfolio):
     assert json.loads(out)["state"] == "pending"
 
 
-def test_the_daemon_writes_what_moved_and_how_it_fares(start, portfolio):
-    code, out, err = ended(start("daemon", "--once"))
+def test_the_daemon_writes_what_moved_and_how_it_fares(start, anywhere):
+    code, out, err = ended(start("daemon", "--once", SPARKADS_DB=anywhere))
     assert code == 0
     assert "video_code 1: pending -> expired by expire" in out
     assert "expire 1 video code" in err
     assert SECRET not in out + err
-    code, out, err = ended(start("daemon", "--once"))
+    code, out, err = ended(start("daemon", "--once", SPARKADS_DB=anywhere))
     assert (code, out, err) == (0, "", "")
 
 
-def test_the_daemon_writes_lines_for_programs(start, portfolio):
-    _, out, err = ended(start("daemon", "--once", "--json-logs"))
+def test_the_daemon_writes_lines_for_programs(start, anywhere):
+    _, out, err = ended(start("daemon", "--once", "--json-logs", SPARKADS_DB=anywhere))
     assert [json.loads(line)["event"] for line in out.splitlines()][-1] == "expire"
     (line,) = map(json.loads, err.splitlines())
     assert line["moved"] == {"video_code.expire": 1}
 
 
-def test_the_daemon_writes_as_the_settings_say(start, portfolio):
-    _, out, _ = ended(start("daemon", "--once", SPARKADS_LOG_FORMAT="json"))
+def test_the_daemon_writes_as_the_settings_say(start, anywhere):
+    _, out, _ = ended(start("daemon", "--once", SPARKADS_LOG_FORMAT="json", SPARKADS_DB=anywhere))
     assert json.loads(out.splitlines()[0])["event"] == "start"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_daemon_ends_when_it_is_told_to(start, portfolio, number):
-    process = start("daemon")
+def test_the_daemon_ends_when_it_is_told_to(start, anywhere, number):
+    process = start("daemon", SPARKADS_DB=anywhere)
     assert process.stderr is not None
     assert "watching" in process.stderr.readline()
     assert "expire 1 video code" in process.stderr.readline()
     process.send_signal(number)
     code, _, err = ended(process)
     assert code == 0
-    assert err.rstrip().endswith("stopped watching sparkads.db")
-    assert state_of(portfolio) == "expired"
+    spark = SparkAds(anywhere, settings=Settings())
+    assert err.rstrip().endswith(f"stopped watching {spark.store.name}")
+    assert spark.codes.get(1).state == "expired"
+    spark.close()
 
 
 def test_the_daemon_makes_the_database_that_is_missing(start, tmp_path):
     code, _, _ = ended(start("daemon", "--once"))
     assert code == 0
     assert (tmp_path / "sparkads.db").exists()
-
-
-def state_of(portfolio: Path) -> str:
-    spark = SparkAds(f"sqlite:///{portfolio}", settings=Settings())
-    state = spark.codes.get(1).state
-    spark.close()
-    return state
 
 
 def at_a_terminal(

@@ -7,23 +7,25 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sparkads.cli import show
+from sparkads.tables import VideoCode, table
+from statewright.dialects import Forbid
 
 URL = "https://www.tiktok.com/@mia/video/7301234567890123456"
 
 
 @pytest.mark.parametrize("days", [7, 30, 60, 365])
-def test_a_code_ends_on_its_day_and_its_ad_stops_with_it(terminal, days):
-    terminal("accounts", "add", "Brand")
-    terminal("posts", "add", URL)
-    terminal("codes", "receive", "#kZ7+q81/aBcDeFg=", "--post", URL, "--days", days)
-    terminal("codes", "authorize", "1")
-    terminal("campaigns", "create", "Spring", "--objective", "traffic", "--budget", "200")
-    terminal("groups", "create", "1", "DE", "--location", "DE", "--budget", "50", "--starts", "now")
-    terminal("ads", "create", "Spring", "--group", "1", "--post", URL)
-    terminal("ads", "submit", "1")
-    assert "is live" in terminal("ads", "approve", "1")
+def test_a_code_ends_on_its_day_and_its_ad_stops_with_it(fresh, days):
+    fresh("accounts", "add", "Brand")
+    fresh("posts", "add", URL)
+    fresh("codes", "receive", "#kZ7+q81/aBcDeFg=", "--post", URL, "--days", days)
+    fresh("codes", "authorize", "1")
+    fresh("campaigns", "create", "Spring", "--objective", "traffic", "--budget", "200")
+    fresh("groups", "create", "1", "DE", "--location", "DE", "--budget", "50", "--starts", "now")
+    fresh("ads", "create", "Spring", "--group", "1", "--post", URL)
+    fresh("ads", "submit", "1")
+    assert "is live" in fresh("ads", "approve", "1")
 
-    forecast = terminal.json("forecast", "--days", days)
+    forecast = fresh.json("forecast", "--days", days)
     assert [day for day in forecast if day["codes"] or day["ads"]] == [
         {
             "date": (datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=days)).date().isoformat(),
@@ -31,21 +33,21 @@ def test_a_code_ends_on_its_day_and_its_ad_stops_with_it(terminal, days):
             "ads": 1,
         }
     ]
-    rehearsed = terminal.json("tick", "--dry-run", "--at", f"now+{days}d")
+    rehearsed = fresh.json("tick", "--dry-run", "--at", f"now+{days}d")
     assert (rehearsed["codes"], rehearsed["ads"]) == (1, 1)
 
-    terminal.travel(days=days, microseconds=-1)
-    terminal("tick")
-    assert terminal.json("codes", "show", "1")["state"] == "live"
-    terminal.travel(microseconds=1)
-    assert terminal("tick").startswith("expire 1 video code, lose_authorization 1 spark ad in ")
-    assert terminal.json("codes", "show", "1")["state"] == "expired"
-    assert terminal.json("ads", "show", "1")["state"] == "expired"
-    assert terminal.json("ads", "history", "1")[-1]["because"] == "because video code 1 expired"
-    assert terminal.refusal("ads", "submit", "1").startswith("cannot submit spark ad 1: it is expired")
+    fresh.travel(days=days, microseconds=-1)
+    fresh("tick")
+    assert fresh.json("codes", "show", "1")["state"] == "live"
+    fresh.travel(microseconds=1)
+    assert fresh("tick").startswith("expire 1 video code, lose_authorization 1 spark ad in ")
+    assert fresh.json("codes", "show", "1")["state"] == "expired"
+    assert fresh.json("ads", "show", "1")["state"] == "expired"
+    assert fresh.json("ads", "history", "1")[-1]["because"] == "because video code 1 expired"
+    assert fresh.refusal("ads", "submit", "1").startswith("cannot submit spark ad 1: it is expired")
 
-    terminal("codes", "extend", "1", "--days", "7")
-    assert terminal.json("ads", "show", "1")["state"] == "authorized"
+    fresh("codes", "extend", "1", "--days", "7")
+    assert fresh.json("ads", "show", "1")["state"] == "authorized"
 
 
 def test_a_reminder_comes_before_the_end(sparkads, desk):
@@ -196,19 +198,17 @@ def test_the_status_tells_when_the_last_tick_was_and_what_is_overdue(sparkads, d
     assert facts["codes"] == {"live": 1}
 
 
-def test_a_row_that_the_database_refuses_is_told(sparkads, desk):
-    desk.code(desk.post("mia"), days=7)
-    desk.sql(
-        "CREATE TRIGGER no_expiry BEFORE UPDATE OF state ON video_code "
-        "WHEN NEW.state = 'expired' BEGIN SELECT RAISE(ABORT, 'not today'); END"
-    )
-    sparkads.travel(days=6)
-    sparkads("tick")
-    sparkads.travel(days=1)
-    done = sparkads.run("tick")
+def test_a_row_that_the_database_refuses_is_told(terminal, own_desk):
+    own_desk.code(own_desk.post("mia"), days=7)
+    rule = Forbid("no_expiry", "UPDATE OF state", "NEW.state = 'expired'", "not today")
+    own_desk.place.forbid(rule, table(VideoCode))
+    terminal.travel(days=6)
+    terminal("tick")
+    terminal.travel(days=1)
+    done = terminal.run("tick")
     assert done.exit_code == 3
     assert "1 row set aside" in done.stdout
-    assert "set aside  video code 1, expire: " in sparkads("status")
+    assert "set aside  video code 1, expire: " in terminal("status")
 
 
 def test_lengths_of_time_are_told_in_their_largest_unit():

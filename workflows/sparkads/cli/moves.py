@@ -123,16 +123,22 @@ def do(desk: Signed, noun: Noun[Any], act: Callable[[Session], Any]) -> None:
     from sqlalchemy import func, select
 
     from sparkads.portfolio.listing import labels
+    from statewright.clash import attempt
     from statewright.log import entries
     from statewright.tables import transition
 
     spark = noun.spark
-    with spark.transaction() as session:
-        before = session.connection().execute(select(func.max(transition.c.id))).scalar_one() or 0
-        row = act(session)
-        since = entries(session, transition.c.id > before)
-        followed = _net([entry for entry in since if not _about(entry, row)])
-        names = labels(session, ((move["workflow"], move["row_id"]) for move in followed))
+
+    def once() -> Any:
+        with spark.transaction() as session:
+            before = session.connection().execute(select(func.max(transition.c.id))).scalar_one() or 0
+            row = act(session)
+            since = entries(session, transition.c.id > before)
+            followed = _net([entry for entry in since if not _about(entry, row)])
+            names = labels(session, ((move["workflow"], move["row_id"]) for move in followed))
+            return row, since, followed, names
+
+    row, since, followed, names = attempt(once)
     for each in followed:
         each["label"] = names.get((each["workflow"], each["row_id"]), "")
     if desk.as_json:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, insert
@@ -14,6 +16,7 @@ from sqlmodel import select as select_rows
 
 from sparkads.errors import WrongInput
 from sparkads.portfolio.fresh import fresh
+from statewright.clash import attempt
 from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
@@ -37,6 +40,14 @@ class Noun(Generic[R]):
     row: type[R]
     begun_by: ClassVar[str] = "create"
     """The verb that begins a row's life, for the sentence that refuses it."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, verb in {**vars(Noun), **vars(cls)}.items():
+            if isinstance(verb, FunctionType) and not name.startswith("_"):
+                opens_its_own = "session" in (verb.__kwdefaults__ or ())
+                if opens_its_own and "actor" in verb.__annotations__:
+                    setattr(cls, name, _persistent(verb))
 
     def __init__(self, spark: SparkAds) -> None:
         self.spark = spark
@@ -223,6 +234,18 @@ class Noun(Generic[R]):
                 row_id=None,
             )
         return self._fresh(session, found[0].row_id)
+
+
+def _persistent(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """The verb, done again when its own transaction clashed with another; the caller's is the caller's."""
+
+    @wraps(verb)
+    def persistent(self: Noun[Any], *subject: Any, session: Session | None = None, **facts: Any) -> Any:
+        if session is not None:
+            return verb(self, *subject, session=session, **facts)
+        return attempt(lambda: verb(self, *subject, **facts))
+
+    return persistent
 
 
 def id_of(subject: SQLModel | int) -> int:
