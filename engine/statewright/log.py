@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
 from sqlmodel import Session
 
 from statewright.dialects import of
+from statewright.keys import adopt
 from statewright.tables import retention, transition
 
 FORCE = "force"
@@ -83,6 +84,7 @@ def append(session: Session, moves: Sequence[Entry], *, causes: MutableMapping[i
         facts["payload"] = json.dumps(dict(move.payload), sort_keys=True) if move.payload else None
         rows.append(facts)
         causes[move.id] = number
+    adopt(connection, rows)
     connection.execute(insert(transition), rows)
 
 

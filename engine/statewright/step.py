@@ -117,6 +117,7 @@ def tick(
         at = instant(session)
         coming = next_due(session, workflows)
         heart.listen(session)
+    store.keep_ahead(at)
     swept = Swept()
     if coming is not None and coming <= at:
         swept = sweep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, Connection, MetaData, insert, inspect, select
@@ -17,7 +17,7 @@ from statewright.clock import Clock
 from statewright.dialects.postgresql import DatabaseClock
 from statewright.errors import DefinitionError, StoreError
 from statewright.migrations.line import ENGINE, Line, refuse_older, refuse_others, versions_found
-from statewright.tables import alembic_version, metadata
+from statewright.tables import alembic_version, metadata, transition
 
 if TYPE_CHECKING:
     from statewright.migrations.steps import Step
@@ -77,6 +77,7 @@ class Store:
         self.name = self._database.name_of(parsed)
         self.clock: Clock = clock or self._database.clock(engine)
         self._engine = engine.execution_options(clock=self.clock)
+        self._ready_on: date | None = None
         self._horizon = self._database.horizon(self._engine)
         self._reading = self._engine.execution_options(**self._database.READING)
         self._writing = self._engine.execution_options(writing=True)
@@ -111,6 +112,18 @@ class Store:
         """The id of the log up to which no other row can still appear, whoever commits late."""
         with self._troubles():
             return self._horizon.settled()
+
+    def keep_ahead(self, now: datetime) -> None:
+        """Have the log ready for the months to come, where it is kept by month; looks once a day."""
+        if self._database.KEEPS_MONTHS and self._ready_on != now.date():
+            self._ready_on = now.date()
+            try:
+                with self._troubles(), self._writing.begin() as connection:
+                    self._database.keep_ahead(connection, transition.name, now)
+            except StoreError as error:
+                # There are months to try again, and rows without a part are kept too.
+                if not error.busy:
+                    raise
 
     def close(self) -> None:
         """Give every connection back to the operating system."""
@@ -206,6 +219,7 @@ class Store:
             return found
         metadata.create_all(connection)
         self.schema.tables.create_all(connection)
+        self._database.keep_ahead(connection, transition.name, self.clock.now())
         connection.execute(insert(alembic_version), [{"version_num": line.head} for line in self._lines])
         return self.expected
 

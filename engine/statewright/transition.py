@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
 from sqlmodel import Session
 
-from statewright import dialects, plan
+from statewright import dialects, keys, plan
 from statewright.errors import Conflict, WrongArguments
 from statewright.explain import refusal
 from statewright.log import FORCE, START
@@ -200,8 +200,7 @@ class _Call:
         """What an earlier call with the same key did; None when there was none."""
         if self.key is None:
             return None
-        chosen = select(transition).where(transition.c.key == self.key)
-        found = self.connection.execute(chosen).one_or_none()
+        found = keys.recall(self.connection, self.key)
         if found is None:
             return None
         meant = (self.workflow.name, self.event, found.row_id if row_id is None else row_id)
@@ -211,13 +210,7 @@ class _Call:
             self._conflict(
                 row_id, f"the key {self.key!r} was used to {_deed(found)} with other arguments; choose another"
             )
-        rows = 1
-        if row_id is None:
-            alike = select(func.count()).where(
-                transition.c.id >= found.id, transition.c.batch == found.batch, transition.c.cause.is_(None)
-            )
-            rows = self.connection.execute(alike).scalar_one()
-        return Moved(rows, found.batch, replayed=True)
+        return Moved(found.moved if row_id is None else 1, found.batch, replayed=True)
 
     def run_for(self, row_id: int, steps: Plan, *, target: str | None = None) -> Moved:
         """Run for one row; an id that no database could keep moves nothing."""
@@ -249,6 +242,9 @@ class _Call:
             rows = self._log(steps, {**self.shared, **self.texts, **parameters})
             if moved is None:
                 moved = rows
+                if rows and self.key is not None:
+                    batch = self.shared["step_batch"]
+                    keys.keep(self.connection, after=first, batch=batch, at=self.now, moved=rows)
             elif rows:
                 self.cascaded[workflow.name, event] += rows
             if not rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, make_url
@@ -12,6 +13,7 @@ from statewright.clock import Clock
 from statewright.dialects import forbid as rules
 from statewright.dialects import postgresql, sqlite
 from statewright.dialects.forbid import Forbid
+from statewright.dialects.months import ByMonth
 from statewright.dialects.types import (
     DAY,
     EPOCH,
@@ -31,6 +33,7 @@ __all__ = [
     "FIRST_INSTANT",
     "LAST_INSTANT",
     "MICROSECOND",
+    "ByMonth",
     "Database",
     "Forbid",
     "Identifier",
@@ -61,6 +64,7 @@ class Database(Protocol):
     NAME: str
     DRIVERS: tuple[str, ...]
     LOCKS_ROWS: bool
+    KEEPS_MONTHS: bool
     READING: dict[str, Any]
 
     def name_of(self, url: URL, /) -> str: ...
@@ -72,6 +76,10 @@ class Database(Protocol):
     def horizon(self, engine: Engine, /) -> Horizon: ...
 
     def numbers(self, connection: Connection, table: Table, count: int, /) -> list[int]: ...
+
+    def keep_ahead(self, connection: Connection, table: str, now: datetime, /) -> None: ...
+
+    def drop_empty(self, connection: Connection, table: str, before: datetime, /) -> list[str]: ...
 
     def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
 

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
+from statewright.dialects import months
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
 
@@ -19,6 +20,12 @@ NAME: str = "postgresql"
 DRIVERS: tuple[str, ...] = ("postgresql", "postgresql+psycopg")
 LOCKS_ROWS: bool = True
 """Several write at once: whoever decides about a row locks it first."""
+
+KEEPS_MONTHS: bool = True
+"""A table may be kept in parts, which are made ahead of their rows."""
+
+keep_ahead = months.keep_ahead
+drop_empty = months.drop_empty
 
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """A session that only reads sees all of it at one moment."""

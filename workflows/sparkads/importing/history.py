@@ -31,7 +31,7 @@ from sparkads.tables import (
 from sparkads.workflows import WORKFLOWS
 from statewright.log import FORCE, START, Entry, append
 from statewright.parameters import LARGEST
-from statewright.tables import transition
+from statewright.tables import idempotency_key, transition
 
 REMEMBERED = 100_000
 """Entries of the file whose place in the log is kept, so that what they led to can name them."""
@@ -248,7 +248,8 @@ def _used_keys(session: Session, rows: Sequence[HistoryRow]) -> set[str | None]:
     keys = {row.move.key for row in rows if row.move.key is not None}
     if not keys:
         return set()
-    return set(session.connection().execute(select(transition.c.key).where(transition.c.key.in_(keys))).scalars())
+    used = select(idempotency_key.c.key).where(idempotency_key.c.key.in_(keys))
+    return set(session.connection().execute(used).scalars())
 
 
 def _number(cells: Mapping[str, str], column: str) -> int:

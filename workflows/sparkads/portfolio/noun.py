@@ -16,10 +16,10 @@ from sparkads.errors import WrongInput
 from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
-from statewright.log import START, Entry, entries, history
+from statewright.keys import recall
+from statewright.log import START, Entry, history
 from statewright.parameters import LARGEST, storable
 from statewright.store import instant
-from statewright.tables import transition
 from statewright.transition import Moved, fire, fire_all, force, start
 from statewright.workflow import Workflow
 
@@ -202,17 +202,17 @@ class Noun(Generic[R]):
         """The row that an earlier call with this key created. Raises Conflict if the key did something else."""
         if key is None:
             return None
-        found = entries(session, transition.c.key == key)
-        if not found:
+        found = recall(session.connection(), key)
+        if found is None:
             return None
-        if found[0].workflow != self.workflow.name or found[0].event != START:
+        if found.workflow != self.workflow.name or found.event != START:
             raise Conflict(
                 f"cannot create {self.workflow.noun}: the key {key!r} was used for something else; choose another",
                 workflow=self.workflow.name,
                 event=START,
                 row_id=None,
             )
-        return self._fresh(session, found[0].row_id)
+        return self._fresh(session, found.row_id)
 
 
 def id_of(subject: SQLModel | int) -> int:
