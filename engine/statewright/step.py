@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.errors import DefinitionError
+from statewright.retention import Retention
 from statewright.store import Store, instant
 from statewright.subscriber import Subscriber, counted, deliver
 from statewright.sweep import Swept, next_due, sweep
@@ -99,6 +100,7 @@ def tick(
     batch: int = BATCH,
     pause: float = PAUSE,
     name: str | None = None,
+    retention: Retention | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tick:
     """Move all that is due, tell every subscriber, leave a sign of life.
@@ -106,8 +108,10 @@ def tick(
     batch: rows in a transaction, at the most
     pause: seconds between two batches, in which other writers get in
     name:  what the sign of life is called; the machine's name unless given
+    retention: what to archive, once a day; nothing unless given
     stop:  asked between batches; True ends the tick with what is done
-    Raises StoreError when the database cannot be used; what was committed until then stays.
+    Raises StoreError when the database cannot be used, ArchiveError where the archive cannot be written; what was
+    committed until then stays.
     """
     check(batch=batch, pause=pause)
     # How long it took is measured, not dated: the clock may be set, frozen or another machine's.
@@ -145,6 +149,8 @@ def tick(
         stopped=stop(),
     )
     heart.beat(sum(done.moved.values()), anyway=not done.idle)
+    if retention is not None and not done.stopped:
+        retention.keep(store, workflows, now=at, actor=actor)
     return done
 
 

@@ -125,6 +125,19 @@ class Store:
                 if not error.busy:
                     raise
 
+    def drop_empty(self, before: datetime) -> list[str]:
+        """Remove parts of the log that hold nothing any more, of months before an instant; returns their names.
+
+        What somebody is reading, or is not this user's to remove, stays for another time.
+        """
+        try:
+            with self._troubles(), self._writing.begin() as connection:
+                return self._database.drop_empty(connection, transition.name, before)
+        except StoreError as error:
+            if not error.busy:
+                raise
+            return []
+
     def close(self) -> None:
         """Give every connection back to the operating system."""
         self._engine.dispose()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tests.statewright.halls import THEATRE, add_halls, days
-from tests.statewright.months import MONTHS
+from tests.statewright.months import MONTHS, somebody_who_may_only_add
 
 from statewright import dialects
 from statewright.log import entries, history
@@ -24,14 +24,8 @@ def theatre(theatre_on_a_server: Store) -> Store:
 
 @pytest.fixture
 def role(theatre: Store) -> Iterator[str]:
-    """Somebody who may read the log and add to it, and nothing else."""
-    with theatre.transaction() as session:
-        session.connection().execute(text("CREATE ROLE usher"))
-        session.connection().execute(text("GRANT SELECT, INSERT ON transition TO usher"))
-    yield "usher"
-    with theatre.transaction() as session:
-        session.connection().execute(text("DROP OWNED BY usher"))
-        session.connection().execute(text("DROP ROLE usher"))
+    with somebody_who_may_only_add(theatre) as found:
+        yield found
 
 
 def parts(connection: Connection) -> list[str]:

@@ -17,7 +17,7 @@ from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
 from statewright.keys import recall
-from statewright.log import START, Entry, history
+from statewright.log import START, Elsewhere, Entry, elsewhere, history
 from statewright.parameters import LARGEST, storable
 from statewright.store import instant
 from statewright.transition import Moved, fire, fire_all, force, start
@@ -51,10 +51,18 @@ class Noun(Generic[R]):
             return can(reading, self.workflow, self._id_of(subject))
 
     def history(self, subject: R | int, *, session: Session | None = None) -> Sequence[Entry]:
-        """Every move of the row's life, oldest first. Raises UnknownRow."""
+        """Every move of the row's life that the log holds, oldest first. Raises UnknownRow.
+
+        `archived` tells where earlier ones are.
+        """
         with self.spark.reading(session) as reading:
             self._fresh(reading, self._id_of(subject))
             return history(reading, self.workflow.name, self._id_of(subject))
+
+    def archived(self, subject: R | int, *, session: Session | None = None) -> Sequence[Elsewhere]:
+        """In which files earlier moves of the row are, and how many; none, unless some were archived."""
+        with self.spark.reading(session) as reading:
+            return elsewhere(reading, self.workflow.name, self._id_of(subject))
 
     def waiting_for(self, subject: R | int, *, session: Session | None = None) -> str:
         """What the row still lacks in its present state, in words; empty when it lacks nothing."""
