@@ -11,6 +11,8 @@
     sweep        sweep, rehearse: everything that is due
     subscriber   Subscriber, deliver: who wants to know what happened
     forecast     forecast: what is coming
+    archive      archive: old moves of finished lives, into a file
+    retention    Retention: what a daemon archives by itself, when it is set to
     status       status: how the daemons are doing
     daemon       tick, run: what keeps the rows moving
     testing      what users' tests need
@@ -25,6 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from statewright.archive import Archived, Finding
     from statewright.chart import Chart, tabulate
     from statewright.clash import attempt
     from statewright.clock import Clock, SystemClock
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
         latest,
     )
     from statewright.errors import (
+        ArchiveError,
         Blocker,
         Conflict,
         DefinitionError,
@@ -56,8 +60,9 @@ if TYPE_CHECKING:
         WrongArguments,
     )
     from statewright.explain import Possibility, Preview, can, preview, waiting_for
-    from statewright.log import FORCE, START, Entry, causes, entries, forget, history
+    from statewright.log import FORCE, START, Elsewhere, Entry, causes, elsewhere, entries, forget, history
     from statewright.parameters import NOW, argument
+    from statewright.retention import Retention
     from statewright.step import Tick, tick
     from statewright.store import Schema, Store
     from statewright.subscriber import Subscriber, deliver, lines
@@ -69,6 +74,8 @@ __all__ = [
     "FORCE",
     "NOW",
     "START",
+    "ArchiveError",
+    "Archived",
     "Assign",
     "Blocker",
     "Cascade",
@@ -78,8 +85,10 @@ __all__ = [
     "Daemon",
     "Deadline",
     "DefinitionError",
+    "Elsewhere",
     "Entry",
     "EventNotPossible",
+    "Finding",
     "Forbid",
     "Guard",
     "GuardRefused",
@@ -90,6 +99,7 @@ __all__ = [
     "Possibility",
     "Preview",
     "Refusal",
+    "Retention",
     "Schema",
     "SchemaVersionError",
     "StatewrightError",
@@ -114,6 +124,7 @@ __all__ = [
     "days_between",
     "deliver",
     "earliest",
+    "elsewhere",
     "entries",
     "fire",
     "fire_all",
@@ -134,6 +145,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "archive": "Archived Finding",
     "chart": "Chart tabulate",
     "clash": "attempt",
     "clock": "Clock SystemClock",
@@ -141,12 +153,13 @@ _HOMES = {
     "declaration": "Assign Cascade Deadline Guard Link",
     "dialects": "Forbid Identifier Instant day_number days_after days_between earliest latest",
     "errors": (
-        "Blocker Conflict DefinitionError EventNotPossible GuardRefused Refusal SchemaVersionError "
+        "ArchiveError Blocker Conflict DefinitionError EventNotPossible GuardRefused Refusal SchemaVersionError "
         "StatewrightError StoreError TransitionError UnknownEvent UnknownRow WrongArguments"
     ),
     "explain": "Possibility Preview can preview waiting_for",
-    "log": "FORCE START Entry causes entries forget history",
+    "log": "FORCE START Elsewhere Entry causes elsewhere entries forget history",
     "parameters": "NOW argument",
+    "retention": "Retention",
     "step": "Tick tick",
     "store": "Schema Store",
     "subscriber": "Subscriber deliver lines",

@@ -21,6 +21,7 @@ from statewright.clock import SystemClock
 from statewright.errors import DefinitionError, StatewrightError
 from statewright.listener import listening
 from statewright.logs import logger
+from statewright.retention import Retention
 from statewright.step import ACTOR, BATCH, PAUSE, Tick, check, tick
 from statewright.store import Store
 from statewright.subscriber import Subscriber, counted, said
@@ -44,6 +45,7 @@ def run(
     batch: int = BATCH,
     pause: float = PAUSE,
     name: str | None = None,
+    retention: Retention | None = None,
     once: bool = False,
     report: Callable[[Tick], None] = lambda tick: None,
 ) -> None:
@@ -61,6 +63,7 @@ def run(
         batch=batch,
         pause=pause,
         name=name,
+        retention=retention,
         report=report,
     )
     with _on_signals(daemon.stop):
@@ -91,6 +94,7 @@ class Daemon:
         batch: int = BATCH,
         pause: float = PAUSE,
         name: str | None = None,
+        retention: Retention | None = None,
         report: Callable[[Tick], None] = lambda tick: None,
     ) -> None:
         check(batch=batch, pause=pause)
@@ -117,6 +121,7 @@ class Daemon:
             batch=batch,
             pause=pause,
             name=name,
+            retention=retention,
             stop=lambda: self._stopping,
         )
         # The library would warn at every heartbeat of a long tick that the tick is still running.

@@ -51,6 +51,10 @@ class SchemaVersionError(StoreError):
     expected: int
 
 
+class ArchiveError(StatewrightError):
+    """Log rows could not be written to a file, so they are still in the log."""
+
+
 class TransitionError(StatewrightError):
     """A row was not moved, and nothing was written."""
 

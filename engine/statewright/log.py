@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
 from sqlmodel import Session
 
+from statewright import tables
 from statewright.dialects import of
+from statewright.keys import adopt
 from statewright.tables import retention, transition
 
 FORCE = "force"
@@ -47,6 +49,17 @@ class Entry:
         return facts
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Moves of one row that were archived: how many, in which file, before which instant, when and by whom."""
+
+    moves: int
+    file: str
+    before: datetime
+    at: datetime
+    actor: str
+
+
 def entries(session: Session, *where: ColumnElement[bool], limit: int | None = None) -> list[Entry]:
     """The log's rows that meet these conditions, oldest first."""
     rows = session.connection().execute(select(transition).where(*where).order_by(transition.c.id).limit(limit))
@@ -54,16 +67,27 @@ def entries(session: Session, *where: ColumnElement[bool], limit: int | None = N
 
 
 def history(session: Session, workflow: str, row_id: int) -> list[Entry]:
-    """The life of one row, oldest first."""
+    """The life of one row, oldest first; `elsewhere` tells where moves are that were archived."""
     life = entries(session, transition.c.workflow == workflow, transition.c.row_id == row_id)
     # Moves that were appended have later ids than what they led to.
     return sorted(life, key=lambda entry: (entry.at, entry.id))
 
 
 def causes(session: Session, life: Sequence[Entry]) -> dict[int, Entry]:
-    """What led to these entries, by the id of the cause."""
+    """What led to these entries, by the id of the cause; a cause that was archived is left out."""
     wanted = {entry.cause for entry in life if entry.cause is not None}
     return {entry.id: entry for entry in entries(session, transition.c.id.in_(wanted))} if wanted else {}
+
+
+def elsewhere(session: Session, workflow: str, row_id: int) -> list[Elsewhere]:
+    """Where the earlier moves of a row are that were archived, the oldest file first."""
+    chosen = (
+        select(tables.archived.c.moves, *(tables.archive.c[name] for name in ("file", "before", "at", "actor")))
+        .join_from(tables.archived, tables.archive)
+        .where(tables.archived.c.workflow == workflow, tables.archived.c.row_id == row_id)
+        .order_by(tables.archive.c.id)
+    )
+    return [Elsewhere(**row) for row in session.connection().execute(chosen).mappings()]
 
 
 def append(session: Session, moves: Sequence[Entry], *, causes: MutableMapping[int, int]) -> None:
@@ -83,6 +107,7 @@ def append(session: Session, moves: Sequence[Entry], *, causes: MutableMapping[i
         facts["payload"] = json.dumps(dict(move.payload), sort_keys=True) if move.payload else None
         rows.append(facts)
         causes[move.id] = number
+    adopt(connection, rows)
     connection.execute(insert(transition), rows)
 
 

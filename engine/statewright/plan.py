@@ -49,8 +49,8 @@ ROW = parameter("step_row", BigInteger())
 LOCKED = parameter("step_locked", ARRAY(BigInteger))
 _TEXTS = {name: parameter(name, Text()) for name in ("actor", "reason", "key", "payload")}
 
-REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH)
-"""The log rows of the move just made."""
+REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH, transition.c.at == NOW)
+"""The log rows of the move just made: all of one instant, so that a log kept by month is asked in one month alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.errors import DefinitionError
+from statewright.retention import Retention
 from statewright.session import instant
 from statewright.store import Store
 from statewright.subscriber import Subscriber, counted, deliver
@@ -100,6 +101,7 @@ def tick(
     batch: int = BATCH,
     pause: float = PAUSE,
     name: str | None = None,
+    retention: Retention | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tick:
     """Move all that is due, tell every subscriber, leave a sign of life.
@@ -107,8 +109,10 @@ def tick(
     batch: rows in a transaction, at the most
     pause: seconds between two batches, in which other writers get in
     name:  what the sign of life is called; the machine's name unless given
+    retention: what to archive, once a day; nothing unless given
     stop:  asked between batches; True ends the tick with what is done
-    Raises StoreError when the database cannot be used; what was committed until then stays.
+    Raises StoreError when the database cannot be used, ArchiveError where the archive cannot be written; what was
+    committed until then stays.
     """
     check(batch=batch, pause=pause)
     # How long it took is measured, not dated: the clock may be set, frozen or another machine's.
@@ -118,6 +122,7 @@ def tick(
         at = instant(session)
         coming = next_due(session, workflows)
         heart.listen(session)
+    store.keep_ahead(at)
     swept = Swept()
     if coming is not None and coming <= at:
         swept = sweep(
@@ -145,6 +150,8 @@ def tick(
         stopped=stop(),
     )
     heart.beat(sum(done.moved.values()), anyway=not done.idle)
+    if retention is not None and not done.stopped:
+        retention.keep(store, workflows, now=at, actor=actor)
     return done
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, MetaData, insert, inspect
@@ -16,7 +17,7 @@ from statewright.clock import Clock
 from statewright.errors import DefinitionError, StoreError
 from statewright.migrations.line import ENGINE, Line, refuse_older, refuse_others, versions_found
 from statewright.session import StoreSession
-from statewright.tables import alembic_version, metadata
+from statewright.tables import alembic_version, metadata, transition
 
 if TYPE_CHECKING:
     from statewright.migrations.steps import Step
@@ -78,6 +79,7 @@ class Store:
         self._engine = engine
         self._horizon = self._database.horizon(engine)
         self._writing = engine.execution_options(writing=True)
+        self._ready_on: date | None = None
         self._patience = busy_timeout
         try:
             if not any_version:
@@ -122,6 +124,31 @@ class Store:
         """
         with self._troubles():
             yield from self._database.wakeups(self._engine, stop)
+
+    def keep_ahead(self, now: datetime) -> None:
+        """Have the log ready for the months to come, where it is kept by month; looks once a day."""
+        if self._database.KEEPS_MONTHS and self._ready_on != now.date():
+            self._ready_on = now.date()
+            try:
+                with self._troubles(), self._writing.begin() as connection:
+                    self._database.keep_ahead(connection, transition.name, now)
+            except StoreError as error:
+                # There are months to try again, and rows without a part are kept too.
+                if not error.busy:
+                    raise
+
+    def drop_empty(self, before: datetime) -> list[str]:
+        """Remove parts of the log that hold nothing any more, of months before an instant; returns their names.
+
+        What somebody is reading, or is not this user's to remove, stays for another time.
+        """
+        try:
+            with self._troubles(), self._writing.begin() as connection:
+                return self._database.drop_empty(connection, transition.name, before)
+        except StoreError as error:
+            if not error.busy:
+                raise
+            return []
 
     def close(self) -> None:
         """Give every connection back to the operating system."""
@@ -217,6 +244,7 @@ class Store:
             return found
         metadata.create_all(connection)
         self.schema.tables.create_all(connection)
+        self._database.keep_ahead(connection, transition.name, self.clock.now())
         connection.execute(insert(alembic_version), [{"version_num": line.head} for line in self._lines])
         return self.expected
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
-from statewright.dialects import Forbid, Identifier, Instant, announce
+from statewright.dialects import ByMonth, Forbid, Identifier, Instant, announce
 
 SCHEMA_VERSION = 4
 """Raised whenever a table below changes, together with the migration that leads there."""
@@ -40,16 +51,10 @@ transition = Table(
     Column("payload", Text, comment="the event's arguments, as JSON"),
     sqlite_autoincrement=True,
 )
-"""The log. Append-only: it is the audit trail, the idempotency record and the stream that subscribers read."""
+"""The log. Append-only: it is the audit trail, and the stream that subscribers read."""
 
 Index("ix_transition_row", transition.c.workflow, transition.c.row_id)
-Index(
-    "uq_transition_key",
-    transition.c.key,
-    unique=True,
-    sqlite_where=transition.c.key.is_not(None),
-    postgresql_where=transition.c.key.is_not(None),
-)
+ByMonth(transition.c.at).attach()
 
 announce(transition)
 
@@ -68,6 +73,43 @@ Forbid(
     when="NOT EXISTS (SELECT 1 FROM retention)",
     message="the transition log is append-only",
 ).attach(transition)
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("workflow", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("row_id", BigInteger, nullable=False, comment="the row that moved; of several, the first"),
+    Column("payload", Text),
+    Column("batch", BigInteger, nullable=False),
+    Column("moved", BigInteger, nullable=False, comment="rows that the event itself moved"),
+)
+"""What each call with a key did. A table of its own: it outlives the log rows, which may be archived."""
+
+archive = Table(
+    "archive",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("file", Text, nullable=False, comment="its name, without the folder"),
+    Column("before", Instant, nullable=False, comment="lives whose last move was earlier than this are in it"),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("lives", BigInteger, nullable=False),
+    Column("moves", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False, comment="of the file, in hexadecimal"),
+)
+"""Files that hold log rows which are no longer in the log."""
+
+archived = Table(
+    "archived",
+    metadata,
+    Column("workflow", Text, primary_key=True),
+    Column("row_id", BigInteger, primary_key=True),
+    Column("archive_id", ForeignKey(archive.c.id), primary_key=True),
+    Column("moves", BigInteger, nullable=False),
+)
+"""Which file holds how many earlier moves of a row."""
 
 subscription = Table(
     "subscription",

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
 from sqlmodel import Session
 
-from statewright import dialects, plan
+from statewright import dialects, keys, plan
 from statewright.errors import Conflict, WrongArguments
 from statewright.explain import refusal
 from statewright.log import FORCE, START
@@ -215,9 +215,7 @@ class _Call:
         """What an earlier call with the same key did; None when there was none."""
         if self.key is None:
             return None
-        chosen = select(transition).where(transition.c.key == self.key)
-        connection = self.session.connection()
-        found = connection.execute(chosen).one_or_none()
+        found = keys.recall(self.session.connection(), self.key)
         if found is None:
             return None
         meant = (self.workflow.name, self.event, found.row_id if row_id is None else row_id)
@@ -227,13 +225,7 @@ class _Call:
             self._conflict(
                 row_id, f"the key {self.key!r} was used to {_deed(found)} with other arguments; choose another"
             )
-        rows = 1
-        if row_id is None:
-            alike = select(func.count()).where(
-                transition.c.id >= found.id, transition.c.batch == found.batch, transition.c.cause.is_(None)
-            )
-            rows = connection.execute(alike).scalar_one()
-        return Moved(rows, found.batch, replayed=True)
+        return Moved(found.moved if row_id is None else 1, found.batch, replayed=True)
 
     def run_for(self, row_id: int, steps: Plan) -> Moved:
         """Run for one row; an id that no database could keep moves nothing."""
@@ -263,8 +255,7 @@ class _Call:
     def _passed(self, steps: Plan, moved: _Logged, row: int | None) -> int | None:
         if steps.one or row is None or not moved.rows:
             return None
-        reach = {"step_batch": self.batch, "step_after": moved.first - 1, "step_upto": moved.last}
-        passed: int = self.driver.run(_PASSED, reach).fetchone()[0]
+        passed: int = self.driver.run(_PASSED, self._reach(moved.first, moved.last)).fetchone()[0]
         return passed
 
     def _move(self, steps: Plan, row: int | None) -> _Logged:
@@ -272,6 +263,10 @@ class _Call:
         if not steps.one and self.database.BY_INDEX:
             self.driver.say_ahead(self.database.BY_INDEX)
         moved = self._step(steps, {**self.told, "step_row": row})
+        if moved.rows and self.key is not None:
+            keys.keep(
+                self.session.connection(), after=moved.first - 1, batch=self.batch, at=self.now, moved=moved.rows
+            )
         ahead = self._cascades(self.workflow, self.event, moved, row) if moved.rows else []
         aside, last = moved.aside, moved.last
         while ahead:
@@ -286,13 +281,13 @@ class _Call:
         if moved.rows and aside:
             by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
-            self.driver.run(mended, {"step_batch": self.batch, "step_after": moved.first - 1, "step_upto": last})
+            self.driver.run(mended, self._reach(moved.first, last))
         return moved
 
     def _cascades(self, workflow: Workflow, event: str, moved: _Logged, row: int | None) -> list[_Ahead]:
         """What a move sets off, the last first."""
         one = moved.target is not None
-        reach = {**self.told, "step_after": moved.first - 1, "step_upto": moved.last}
+        reach = self._reach(moved.first, moved.last)
         if one:
             reach |= {"step_row": row, "step_cause": moved.first}
         return [
@@ -305,6 +300,10 @@ class _Call:
             for each in reversed(workflow.cascades_of(event, moved.target))
             if not (one and each.leaving and moved.source not in each.leaving)
         ]
+
+    def _reach(self, first: int, last: int) -> dict[str, Any]:
+        """What a statement is told that is about these log rows."""
+        return {**self.told, "step_after": first - 1, "step_upto": last}
 
     def _step(self, steps: Plan, told: dict[str, Any]) -> _Logged:
         """Write the log rows, have their rows follow, and tell which log rows they are."""

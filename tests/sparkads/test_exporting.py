@@ -275,6 +275,18 @@ class TestHistory:
         assert (done.taken, done.rejected) == (5, 1)
         assert 'its key ""k1"" is another entry\'s already' in rejects_of(done).read_text()
 
+    def test_what_was_archived_is_not_taken_again(self, desk, tmp_path):
+        code = desk.pending_code(desk.post())
+        desk.spark.codes.delete(code, actor="ana")
+        sheet = written(desk.spark, "history")
+        desk.pass_time(days=1)
+        file = desk.spark.archive(before=desk.now, into=tmp_path, actor="ana").file
+        assert sheet != written(desk.spark, "history")
+        done = taken(desk.spark, sheet, tmp_path)
+        assert (done.taken, done.unchanged, done.rejected) == (0, 4, 2)
+        assert f"it was archived with all that was before it, into {file.name}" in rejects_of(done).read_text()
+        assert desk.spark.codes.history(code) == []
+
 
 Op = Callable[[Desk, int], Any]
 

@@ -49,7 +49,7 @@ def test_no_call_reads_a_whole_table(desk: Desk, call: str) -> None:
     post = desk.post()
     code, other = desk.code(post), desk.post()
     row: dict[str, Any] = {"post": post, "code": code, "ad": desk.ad(post), "pending": desk.pending_code(other)}
-    with desk.spark.transaction() as session:
+    with desk.spark.store.transaction() as session:
         row["session"] = session
         plans = explained(session, lambda: CALLS[call](desk, row))
     # What a cascade has reached is a list of its own, as long as it must be.

@@ -6,13 +6,17 @@ import copy
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from tests.statewright.halls import SCHEMA, add_halls, add_seats, add_ticket, halls, tickets
 
 from statewright import errors
+from statewright.archive import _in_full
 from statewright.chart import tabulate
 from statewright.errors import (
+    ArchiveError,
     Blocker,
     Conflict,
     DefinitionError,
@@ -45,6 +49,7 @@ def raised(theatre: Store) -> Iterator[Raised]:
             DefinitionError: lambda: tabulate(int),  # type: ignore[arg-type]
             StoreError: lambda: Store("nonsense", schema=SCHEMA),
             SchemaVersionError: lambda: Store(theatre.url, schema=NEWER),
+            ArchiveError: lambda: ExitStack().enter_context(_in_full(Path(__file__))),
             UnknownRow: lambda: fire(session, halls, "close", 99, actor="ana"),
             UnknownEvent: lambda: fire(session, halls, "open", hall, actor="ana"),
             EventNotPossible: lambda: fire(session, halls, "launch", hall, actor="ana"),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 from tests.statewright.halls import EVERY, PROLONG, SCHEMA, add_halls, add_seats, halls, seats
 
+from statewright.errors import Conflict
 from statewright.log import START, append, causes, entries, forget, history
 from statewright.store import Store
 from statewright.tables import retention, transition
@@ -171,8 +172,23 @@ def test_a_row_whose_past_is_forgotten_moves_on(told: Store) -> None:
         assert fire_all(session, seats, "hold", EVERY, actor="ana").rows == 1
 
 
-def test_a_forgotten_key_is_free_again(told: Store) -> None:
+def test_a_key_is_remembered_when_its_log_rows_are_gone(told: Store) -> None:
     with told.transaction() as session:
+        forget(session, select(transition.c.id))
         assert fire(session, halls, "close", 1, actor="ana", key="k").replayed
-        forget(session, select(transition.c.id).where(transition.c.key == "k"))
-        assert not fire(session, halls, "prolong", 1, actor="ana", key="k", arguments=PROLONG).replayed
+        with pytest.raises(Conflict, match="the key 'k' was used to close hall 1; choose another"):
+            fire(session, halls, "prolong", 1, actor="ana", key="k", arguments=PROLONG)
+
+
+def test_a_key_of_many_rows_remembers_how_many_it_moved(told: Store) -> None:
+    with told.transaction() as session:
+        add_halls(session, {}, {}, {})
+        moved = fire_all(session, halls, "close", EVERY, actor="ana", key="all")
+        moves = entries(session, transition.c.batch == moved.batch)
+        forget(session, select(transition.c.id))
+        again = fire_all(session, halls, "close", EVERY, actor="ana", key="all")
+        assert (again.rows, again.replayed) == (moved.rows, True) == (3, True)
+    with temporary_store(SCHEMA) as other, other.transaction() as session:
+        append(session, moves, causes={})
+        again = fire_all(session, halls, "close", EVERY, actor="ana", key="all")
+        assert (again.rows, again.replayed) == (3, True)

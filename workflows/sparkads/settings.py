@@ -44,6 +44,8 @@ Count = Annotated[int, Field(ge=1, le=1_000_000, description="a whole number fro
 Heartbeat = Annotated[float, Field(ge=0.1, le=3600, description="a number of seconds from 0.1 to 3600")]
 Pause = Annotated[float, Field(ge=0, le=60, description="a number of seconds from 0 to 60")]
 Days = Annotated[int, Field(ge=1, le=3650)]
+Wait = Annotated[int, Field(ge=0, le=36_500, description="a whole number of days from 0 to 36500")]
+Folder = Annotated[str, Field(min_length=1, description="the path of a folder")]
 Durations = Annotated[
     tuple[Days, ...],
     Field(strict=False, min_length=1, description="a list of different whole numbers of days from 1 to 3650"),
@@ -66,6 +68,8 @@ class Settings(BaseSettings):
     heartbeat: Heartbeat = 10.0
     batch: Count = 1000
     pause: Pause = 0.005
+    archive_after: Wait = 0
+    archive_into: Folder = "."
     log_format: LogFormat = "text"
     actor: Actor = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import DDL, URL, Connection, Engine, MetaData, Table, event, make_url
@@ -13,6 +14,7 @@ from statewright.clock import Clock
 from statewright.dialects import forbid as rules
 from statewright.dialects import postgresql, sqlite
 from statewright.dialects.forbid import Forbid
+from statewright.dialects.months import ByMonth
 from statewright.dialects.types import (
     DAY,
     EPOCH,
@@ -32,6 +34,7 @@ __all__ = [
     "FIRST_INSTANT",
     "LAST_INSTANT",
     "MICROSECOND",
+    "ByMonth",
     "Database",
     "Forbid",
     "Identifier",
@@ -69,6 +72,7 @@ class Database(Protocol):
     BEGIN_WRITING: str
     BY_INDEX: str
     BY_CHOICE: str
+    KEEPS_MONTHS: bool
 
     def name_of(self, url: URL, /) -> str: ...
 
@@ -83,6 +87,10 @@ class Database(Protocol):
     def wakeups(self, engine: Engine, stop: socket.socket, /) -> Iterator[None]: ...
 
     def numbers(self, connection: Connection, table: Table, count: int, /) -> list[int]: ...
+
+    def keep_ahead(self, connection: Connection, table: str, now: datetime, /) -> None: ...
+
+    def drop_empty(self, connection: Connection, table: str, before: datetime, /) -> list[str]: ...
 
     def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
 

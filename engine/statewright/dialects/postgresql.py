@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
-from statewright.dialects import postgresql_watch
+from statewright.dialects import months, postgresql_watch
 from statewright.dialects.begin import begin_with
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
@@ -24,6 +24,12 @@ LOCKS_ROWS: bool = True
 
 WAITS_FOR_ANSWERS: bool = True
 """Each answer takes a way through a socket, so that several statements together are quicker than one by one."""
+
+KEEPS_MONTHS: bool = True
+"""A table may be kept in parts, which are made ahead of their rows."""
+
+keep_ahead = months.keep_ahead
+drop_empty = months.drop_empty
 
 BEGIN_READING: str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """A session that only reads sees all of it at one moment."""

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ BEGIN_WRITING: str = "BEGIN IMMEDIATE"
 
 BY_INDEX: str = ""
 BY_CHOICE: str = ""
+
+KEEPS_MONTHS: bool = False
+"""A file is one piece."""
 
 
 class Horizon:
@@ -59,6 +63,15 @@ def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
     last: int = connection.exec_driver_sql(given, (table.name,)).scalar_one()
     return list(range(last + 1, last + 1 + count))
+
+
+def keep_ahead(_connection: Connection, _table: str, _now: datetime) -> None:
+    """A table has no parts that would have to be made ahead."""
+
+
+def drop_empty(_connection: Connection, _table: str, _before: datetime) -> list[str]:
+    """What is removed from a file makes room for other rows; there are no parts to remove."""
+    return []
 
 
 def name_of(url: URL) -> str:

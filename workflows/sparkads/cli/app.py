@@ -27,6 +27,7 @@ NOUNS = {
 ERRANDS = {
     "import": ("files", "Take codes and ads from CSV files; what is there already stays as it is."),
     "export": ("files", "Write codes, ads or the history as CSV or JSON lines."),
+    "archive": ("retention", "Move the history of what is long over into a file."),
     "forecast": ("time", "Show which codes will end and which ads will stop, day by day."),
     "tick": ("time", "Do what is due now, once: expire codes, stop their ads."),
     "daemon": ("time", "Do what is due whenever it is due, until it is told to stop."),

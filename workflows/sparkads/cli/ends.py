@@ -61,7 +61,7 @@ def _verdict(error: Exception) -> tuple[int, str]:
         first = next(iter(str(error).splitlines()), "")
         return TROUBLE, f"unexpected: {type(error).__name__}: {first}; please report"
     code = REFUSED
-    if isinstance(error, errors.StoreError | errors.DefinitionError):
+    if isinstance(error, errors.StoreError | errors.DefinitionError | errors.ArchiveError):
         code = TROUBLE
     elif isinstance(error, WrongInput | errors.WrongArguments | errors.UnknownEvent):
         # A strict import names the rows that it rejected: the file itself is in order.

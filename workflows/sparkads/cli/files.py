@@ -115,13 +115,16 @@ def export(
                 # What imports again is UTF-8, whatever the terminal speaks.
                 sys.stdout.reconfigure(encoding="utf-8", newline="")
             write(spark, what, sys.stdout, form=form, reveal=reveal)
+            _tell_archived(_archived(spark, what))
             return
         with _whole(Path(out)) as stream, bar(f"writing {Path(out).name}") as progress:
             rows = write(spark, what, stream, form=form, reveal=reveal, progress=progress)
+        elsewhere = _archived(spark, what)
     if desk.as_json:
-        show.answer({"file": out, "rows": rows})
+        show.answer({"file": out, "rows": rows, **({"archived": elsewhere} if elsewhere else {})})
     else:
         typer.echo(f"{out}: {show.counted(rows, 'row')}")
+        _tell_archived(elsewhere)
 
 
 @contextmanager
@@ -137,6 +140,22 @@ def bar(title: str) -> Iterator[Progress]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _archived(spark: SparkAds, what: str) -> list[str]:
+    """The files with what an export of the history lacks."""
+    if what != "history":
+        return []
+    from statewright.archive import files
+
+    with spark.reading() as session:
+        return files(session)
+
+
+def _tell_archived(files: list[str]) -> None:
+    if files:
+        more = f" and {len(files) - 3:,} older files" if files[3:] else ""
+        typer.echo(f"moves that were archived are not in it, but in {', '.join(files[-3:])}{more}", err=True)
 
 
 def _import(spark: SparkAds, file: str, **options: Any) -> dict[str, Any]:

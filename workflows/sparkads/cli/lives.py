@@ -55,7 +55,9 @@ def common(app: typer.Typer, noun: str, thing: str, argument: Any, example: str)
     can.__doc__ = f"""Tell what can be done with {thing} now, and what not, and why.
 
     Where a deadline brings an event by itself, it is told when."""
-    history.__doc__ = f"""Tell the life of {thing}: what happened, when, by whom and why."""
+    history.__doc__ = f"""Tell the life of {thing}: what happened, when, by whom and why.
+
+    Where `sparkads archive` moved a part of it into a file, it is told which."""
     for function in (can, history):
         function.__annotations__ = {"desk": Desk, "which": argument, "return": None}
         verb(app, f"sparkads {noun} {function.__name__} {example}")(function)
@@ -120,10 +122,15 @@ def _history(desk: Desk, noun: Noun[Any], which: str) -> None:
     with spark.reading() as session:
         life = noun.history(row_id, session=session)
         because = causes(session, life)
-    told = [(entry, _because(spark, because.get(entry.cause or 0))) for entry in life]
+        archived = noun.archived(row_id, session=session)
+    told = [(entry, _because(spark, entry, because.get(entry.cause or 0))) for entry in life]
     if desk.as_json:
-        show.answer([{**entry.as_json(), "because": cause} for entry, cause in told])
+        gone = [{"event": "archive", **show.plain(each)} for each in archived]
+        show.answer([*gone, *({**entry.as_json(), "because": cause} for entry, cause in told)])
         return
+    for each in archived:
+        verb = "is" if each.moves == 1 else "are"
+        typer.echo(f"{show.counted(each.moves, 'earlier move')} {verb} in {show.text(each.file)}")
     several = len({(entry.workflow, entry.row_id) for entry in life}) > 1
     of_whom = [show.Column("of", lambda each: f"{spark.workflows[each['it'].workflow].noun} {each['it'].row_id}")]
     show.table(
@@ -139,9 +146,9 @@ def _history(desk: Desk, noun: Noun[Any], which: str) -> None:
     )
 
 
-def _because(spark: SparkAds, cause: Entry | None) -> str:
+def _because(spark: SparkAds, entry: Entry, cause: Entry | None) -> str:
     if cause is None:
-        return ""
+        return "" if entry.cause is None else f"because of move {entry.cause}, which was archived"
     did = PAST.get(cause.event, f"had {show.state(cause.event)}")
     return f"because {spark.workflows[cause.workflow].noun} {cause.row_id} {did}"
 

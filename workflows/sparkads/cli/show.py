@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -118,9 +119,9 @@ def duration(length: timedelta) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: `1 video code`, `1,000 identities`."""
+    """A number of things: `1 video code`, `1,000 identities`, `2 lives`."""
     if number != 1:
-        noun = f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
+        noun = f"{re.sub('fe$', 've', re.sub('ty$', 'tie', noun))}s"
     return f"{number:,} {noun}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sparkads.portfolio import SparkAds
     from sparkads.portfolio.forecast import Day
+    from statewright.retention import Retention
     from statewright.status import Status
 
 app = commands()
@@ -113,6 +115,7 @@ def daemon(
                 heartbeat=spark.settings.heartbeat,
                 batch=spark.settings.batch,
                 pause=spark.settings.pause,
+                retention=_retention(spark),
                 once=once,
             )
         finally:
@@ -150,6 +153,15 @@ def status(desk: Desk) -> None:
             "ads": _counted(ads),
         }
     )
+
+
+def _retention(spark: SparkAds) -> Retention | None:
+    from pathlib import Path
+
+    from statewright.retention import Retention
+
+    after = spark.settings.archive_after
+    return Retention(timedelta(days=after), Path(spark.settings.archive_into)) if after else None
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sparkads.errors import WrongInput
@@ -89,6 +89,14 @@ def instant(what: str, text: str, now: datetime) -> datetime:
         return read.astimezone(UTC)
     except OverflowError:
         raise WrongInput(f"expected {what} to be in the years 1970 to 8999, got {text}") from None
+
+
+def day(what: str, text: str, now: datetime) -> datetime:
+    """An instant, or a day alone: its beginning in UTC."""
+    try:
+        return datetime.combine(date.fromisoformat(text.strip()), time(), UTC)
+    except ValueError:
+        return instant(what, text, now)
 
 
 def number(what: str, text: str, *, least: int, most: int) -> int:

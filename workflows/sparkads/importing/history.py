@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, select
+from sqlalchemy import Column, ColumnElement, Select, select, tuple_
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
@@ -29,9 +29,9 @@ from sparkads.tables import (
     table,
 )
 from sparkads.workflows import WORKFLOWS
-from statewright.log import FORCE, START, Entry, append
+from statewright.log import FORCE, START, Elsewhere, Entry, append, elsewhere
 from statewright.parameters import LARGEST
-from statewright.tables import transition
+from statewright.tables import archived, idempotency_key, transition
 
 REMEMBERED = 100_000
 """Entries of the file whose place in the log is kept, so that what they led to can name them."""
@@ -108,6 +108,7 @@ class HistoryRows:
         found = _found(session, rows)
         logged = _logged(session, rows, found)
         keys = _used_keys(session, rows)
+        gone = _archived(session, rows, found)
         outcomes: list[Outcome] = []
         new: list[Entry] = []
         for row in rows:
@@ -120,6 +121,10 @@ class HistoryRows:
                 outcomes.append(Done.UNCHANGED)
                 if row.move.id and (at := known.get(row.move.batch) or next(iter(known.values()))):
                     self._causes[row.move.id] = at
+            elif file := _file_of(gone, row.move, ids):
+                outcomes.append(
+                    f"it was archived with all that was before it, into {file}, and is not taken again"
+                )
             elif row.move.key in keys:
                 outcomes.append(f"its key {shown(row.move.key or '')} is another entry's already")
             else:
@@ -244,11 +249,28 @@ def _logged(
     return logged
 
 
+def _archived(
+    session: Session, rows: Sequence[HistoryRow], found: Mapping[tuple[str, tuple[object, ...]], list[int]]
+) -> dict[tuple[str, int], list[Elsewhere]]:
+    """Where earlier moves of these rows are."""
+    ours = {(row.move.workflow, id_) for row in rows for id_ in found.get((row.kind, row.names), [])}
+    life = archived.c.workflow, archived.c.row_id
+    noted = session.connection().execute(select(*life).where(tuple_(*life).in_(ours)).distinct()) if ours else ()
+    return {(workflow, row_id): elsewhere(session, workflow, row_id) for workflow, row_id in noted}
+
+
+def _file_of(gone: Mapping[tuple[str, int], list[Elsewhere]], move: Entry, ids: Sequence[int]) -> str | None:
+    """The file that a move is in, if the row's moves of that time were archived."""
+    theirs = (each for id_ in ids for each in gone.get((move.workflow, id_), ()))
+    return next((each.file for each in theirs if move.at < each.before), None)
+
+
 def _used_keys(session: Session, rows: Sequence[HistoryRow]) -> set[str | None]:
     keys = {row.move.key for row in rows if row.move.key is not None}
     if not keys:
         return set()
-    return set(session.connection().execute(select(transition.c.key).where(transition.c.key.in_(keys))).scalars())
+    used = select(idempotency_key.c.key).where(idempotency_key.c.key.in_(keys))
+    return set(session.connection().execute(used).scalars())
 
 
 def _number(cells: Mapping[str, str], column: str) -> int:

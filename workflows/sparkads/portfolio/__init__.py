@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
+from sparkads.errors import WrongInput
 from sparkads.portfolio.accounts import Accounts
 from sparkads.portfolio.ads import Ads
 from sparkads.portfolio.campaigns import AdGroups, Campaigns
@@ -26,6 +28,7 @@ from statewright.sweep import Swept, rehearse
 
 if TYPE_CHECKING:
     from sparkads.portfolio.forecast import Day
+    from statewright.archive import Archived, Finding
     from statewright.status import Status
 
 
@@ -144,6 +147,37 @@ class SparkAds:
 
         with self.reading() as session:
             return status(session, self.workflows)
+
+    def archivable(self, *, before: datetime) -> Finding:
+        """What `archive` would take; nothing is written. Raises WrongInput as it does."""
+        from statewright.archive import find
+
+        return find(self.store, self.workflows, before=self._past(before))
+
+    def archive(
+        self,
+        *,
+        before: datetime,
+        into: str | Path = ".",
+        actor: str,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Archived:
+        """Move the history of what was deleted or closed before an instant into a new file in a folder.
+
+        See `statewright.archive.archive`. Raises WrongInput for an instant that is yet to come, ArchiveError for
+        trouble with the file, StoreError where this user may not remove log rows.
+        """
+        from statewright.archive import archive
+
+        cut = self._past(before)
+        return archive(self.store, self.workflows, before=cut, into=Path(into), actor=actor, progress=progress)
+
+    def _past(self, before: datetime) -> datetime:
+        """An instant that is over: a life that ends today is not old, whatever the calendar of the caller says."""
+        cut, now = aware("the instant before which lives ended", before), self.now()
+        if cut is None or cut > now:
+            raise WrongInput(f"cannot archive what ends before {before:%Y-%m-%d %H:%M}Z: that is yet to come")
+        return cut
 
     def close(self) -> None:
         """Give the database's connections back."""

@@ -20,10 +20,10 @@ from statewright.clash import attempt
 from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
-from statewright.log import START, Entry, entries, history
+from statewright.keys import recall
+from statewright.log import START, Elsewhere, Entry, elsewhere, history
 from statewright.parameters import LARGEST, storable
 from statewright.session import instant
-from statewright.tables import transition
 from statewright.transition import Moved, fire, fire_all, force, start
 from statewright.workflow import Workflow
 
@@ -63,10 +63,18 @@ class Noun(Generic[R]):
             return can(reading, self.workflow, self._id_of(subject))
 
     def history(self, subject: R | int, *, session: Session | None = None) -> Sequence[Entry]:
-        """Every move of the row's life, oldest first. Raises UnknownRow."""
+        """Every move of the row's life that the log holds, oldest first. Raises UnknownRow.
+
+        `archived` tells where earlier ones are.
+        """
         with self.spark.reading(session) as reading:
             self._fresh(reading, self._id_of(subject))
             return history(reading, self.workflow.name, self._id_of(subject))
+
+    def archived(self, subject: R | int, *, session: Session | None = None) -> Sequence[Elsewhere]:
+        """In which files earlier moves of the row are, and how many; none, unless some were archived."""
+        with self.spark.reading(session) as reading:
+            return elsewhere(reading, self.workflow.name, self._id_of(subject))
 
     def waiting_for(self, subject: R | int, *, session: Session | None = None) -> str:
         """What the row still lacks in its present state, in words; empty when it lacks nothing."""
@@ -223,17 +231,17 @@ class Noun(Generic[R]):
         """The row that an earlier call with this key created. Raises Conflict if the key did something else."""
         if key is None:
             return None
-        found = entries(session, transition.c.key == key)
-        if not found:
+        found = recall(session.connection(), key)
+        if found is None:
             return None
-        if found[0].workflow != self.workflow.name or found[0].event != START:
+        if found.workflow != self.workflow.name or found.event != START:
             raise Conflict(
                 f"cannot create {self.workflow.noun}: the key {key!r} was used for something else; choose another",
                 workflow=self.workflow.name,
                 event=START,
                 row_id=None,
             )
-        return self._fresh(session, found[0].row_id)
+        return self._fresh(session, found.row_id)
 
 
 def _persistent(verb: Callable[..., Any]) -> Callable[..., Any]:
