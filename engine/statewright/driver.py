@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -11,22 +12,63 @@ from sqlalchemy.exc import DBAPIError
 from statewright.dialects import of
 from statewright.statement import Statement
 
+RESTING = 4
+"""Connections that are kept for the next transaction; the pool has no more than a few others to give."""
+
+
+class Drivers:
+    """Connections between two transactions: the pool takes as long to give one out as a move takes to be written."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._resting: deque[Driver] = deque()
+
+    def take(self, begin: str) -> Driver:
+        """A connection on which a transaction begins with these words."""
+        try:
+            driver = self._resting.pop()
+        except IndexError:
+            driver = Driver(self._engine)
+        driver.begin(begin)
+        return driver
+
+    def give_back(self, driver: Driver) -> None:
+        """Keep a connection whose transaction is over."""
+        if len(self._resting) < RESTING:
+            self._resting.append(driver)
+        else:
+            driver.pooled.close()
+
+    def close(self) -> None:
+        """Keep none any longer."""
+        while self._resting:
+            self._resting.pop().pooled.close()
+
 
 class Driver:
-    """A pooled connection on which a transaction begins; one that died in the pool is replaced.
+    """A connection of the pool's; one that died there is replaced.
 
     Errors come as SQLAlchemy's, like those of any other statement.
     """
 
-    def __init__(self, engine: Engine, begin: str) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.dialect: Dialect = engine.dialect
         self.database = of(engine)
         self._engine = engine
-        self._take()
+        self._ahead: list[tuple[str, dict[str, Any] | None]] = []
         self._fresh = True
-        self._ahead: list[tuple[str, dict[str, Any] | None]] = [(begin, None)]
+        self._take()
+
+    def begin(self, words: str) -> None:
+        """Begin a transaction."""
+        self._fresh = True
+        self._ahead = [(words, None)]
         if not self.database.WAITS_FOR_ANSWERS:
-            self.answered()
+            try:
+                self.answered()
+            except BaseException:
+                self.pooled.close()
+                raise
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Run a statement; the driver's cursor has its answer. Raises KeyError for a value that is not told."""

@@ -28,7 +28,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.expression import Executable
 from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Decision
@@ -50,16 +49,16 @@ LOCKED = parameter("step_locked", ARRAY(BigInteger))
 _TEXTS = {name: parameter(name, Text()) for name in ("actor", "reason", "key", "payload")}
 
 REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH, transition.c.at == NOW)
-"""The log rows of the move just made: all of one instant, so that a log kept by month is asked in one month alone."""
+"""The log rows of the move just made: of one instant, so that a log kept by month is asked in one month alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
-    one:   it moves the row whose id is told, and no other: `log` then tells id, source and target of its log row
-    both:  log and apply as one statement, where a statement may write in its parts; it tells the same of one row,
-           or how many there are, with the first and the last id of their log rows; and whether any is set aside
+    one:   it moves the row whose id is told, and no other
+    both:  log and apply as one statement, where a statement may write in its parts; it tells id, source and target
+           of one log row, or how many there are, and the first and last id; and whether any row is set aside
     few:   its rows are so few that `both` finds them once more, instead of being told their ids
     lock:  locks the rows first and tells their ids, among which `both` then chooses: where several write at once,
            a statement that waited for a row sees that row anew, but its neighbours as they were before it waited
@@ -314,9 +313,7 @@ def _plan(
 ) -> Plan:
     """All statements of an event, given its log; `logged` is the same where rows are locked."""
     entered = _entered(workflow, event, target)
-    told: Executable = log
     if one:
-        told = log.returning(transition.c.id, transition.c.source, transition.c.target)
         apply = _apply(workflow, event, entered, TARGET, workflow.id == ROW)
     elif len(entered) == 1:
         moved = select(transition.c.row_id).where(REACH)
@@ -324,7 +321,7 @@ def _plan(
     else:
         apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
     both = _both(workflow, event, entered, logged, one=one)
-    return Plan(Statement(told), Statement(apply), Statement(both), one, one or few, lock, ahead)
+    return Plan(Statement(log), Statement(apply), Statement(both), one, one or few, lock, ahead)
 
 
 def _both(workflow: Workflow, event: str, entered: set[str], log: Insert, *, one: bool) -> Select[Any]:

@@ -12,7 +12,7 @@ from statewright import dialects
 from statewright.clock import Clock
 from statewright.dialects.begin import BEGUN
 from statewright.dialects.postgresql import DatabaseClock
-from statewright.driver import Driver
+from statewright.driver import Driver, Drivers
 from statewright.errors import StoreError
 from statewright.statement import Statement
 
@@ -24,7 +24,9 @@ class StoreSession(Session):
     whole:   an error anywhere in it undoes all of it, so no part of it needs a savepoint of its own
     """
 
-    def __init__(self, engine: Engine, *, clock: Clock, writing: bool, whole: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, drivers: Drivers, *, clock: Clock, writing: bool, whole: bool = False
+    ) -> None:
         super().__init__(engine, expire_on_commit=False)
         self._engine = engine
         self._wrapped: Connection | None = None
@@ -32,7 +34,9 @@ class StoreSession(Session):
         self.writing = writing
         self.whole = whole
         database = dialects.of(engine)
-        self._driver = Driver(engine, database.BEGIN_WRITING if writing else database.BEGIN_READING)
+        self._drivers = drivers
+        self._committed = False
+        self._driver = drivers.take(database.BEGIN_WRITING if writing else database.BEGIN_READING)
 
     @property
     def driver(self) -> Driver:
@@ -73,13 +77,18 @@ class StoreSession(Session):
             super().commit()
         if self._wrapped is None:
             self._driver.commit()
+            self._committed = True
 
     def close(self) -> None:
-        super().close()
-        if self._wrapped is None:
-            self._driver.pooled.close()
-        else:
+        if self._wrapped is not None or self.in_transaction():
+            super().close()
+        if self._wrapped is not None:
             self._wrapped.close()
+        elif self._committed:
+            self._committed = False
+            self._drivers.give_back(self._driver)
+        else:
+            self._driver.pooled.close()
 
 
 def of_a_store(session: Session) -> StoreSession:

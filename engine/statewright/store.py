@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from statewright import dialects
 from statewright.clock import Clock
+from statewright.driver import Drivers
 from statewright.errors import DefinitionError, StoreError
 from statewright.migrations.line import ENGINE, Line, refuse_older, refuse_others, versions_found
 from statewright.session import StoreSession
@@ -79,6 +80,7 @@ class Store:
         self._engine = engine
         self._horizon = self._database.horizon(engine)
         self._writing = engine.execution_options(writing=True)
+        self._drivers = Drivers(engine)
         self._ready_on: date | None = None
         self._patience = busy_timeout
         try:
@@ -100,7 +102,7 @@ class Store:
         """
         with (
             self._troubles(),
-            StoreSession(self._writing, clock=self.clock, writing=True, whole=whole) as session,
+            StoreSession(self._writing, self._drivers, clock=self.clock, writing=True, whole=whole) as session,
         ):
             yield session
             session.finish()
@@ -108,7 +110,10 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[StoreSession]:
         """A session that only reads, all of it at one moment; it neither blocks nor waits for writers."""
-        with self._troubles(), StoreSession(self._engine, clock=self.clock, writing=False) as session:
+        with (
+            self._troubles(),
+            StoreSession(self._engine, self._drivers, clock=self.clock, writing=False) as session,
+        ):
             yield session
 
     def settled(self) -> int:
@@ -152,6 +157,7 @@ class Store:
 
     def close(self) -> None:
         """Give every connection back to the operating system."""
+        self._drivers.close()
         self._engine.dispose()
 
     def drift(self) -> list[str]:

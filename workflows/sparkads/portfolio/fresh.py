@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, select
-from sqlalchemy.orm import class_mapper, make_transient_to_detached
+from sqlalchemy.orm import Mapper, class_mapper
+from sqlalchemy.orm.attributes import instance_state
 from sqlmodel import Session, SQLModel
 
 from sparkads.tables import table
@@ -26,13 +26,14 @@ def fresh(session: Session, row: type[R], row_id: int) -> R | None:
     mine = of_a_store(session)
     if not (mine.untouched and (mine.whole or not mine.writing)):
         return mine.get(row, row_id, populate_existing=True)
-    chosen, make = _known(row)
+    chosen, mapper = _known(row)
     found = mine.driver.one(chosen, {"wanted": row_id})
     if found is None:
         return None
-    made: R = make()
+    made: R = mapper.class_manager.new_instance()
     made.__dict__.update(found)
-    make_transient_to_detached(made)
+    # That is what tells a row which was loaded from one that is new.
+    instance_state(made).key = mapper.identity_key_from_primary_key((row_id,))
     return made
 
 
@@ -40,8 +41,6 @@ _WANTED = parameter("wanted", BigInteger())
 
 
 @cache
-def _known(row: type[SQLModel]) -> tuple[Statement, Callable[[], Any]]:
-    """How to find a row, and how to make an object for it."""
-    return Statement(select(table(row)).where(table(row).c.id == _WANTED)), class_mapper(
-        row
-    ).class_manager.new_instance
+def _known(row: type[SQLModel]) -> tuple[Statement, Mapper[Any]]:
+    """How to find a row, and what makes an object of it."""
+    return Statement(select(table(row)).where(table(row).c.id == _WANTED)), class_mapper(row)
