@@ -304,7 +304,8 @@ def _log(
         "row_id": workflow.id,
         "event": literal(event, Text()),
         "source": null() if event == START else workflow.state,
-        "target": target_of(workflow, event, target),
+        # What may begin or be forced was chosen already; an event may lead to several states.
+        "target": literal(target, Text()) if event in (START, FORCE) else target_of(workflow, event, target),
         "at": NOW,
         "due_at": case((ends[0] <= NOW, ends[0])) if ends else null(),
         "actor": _TEXTS["actor"],

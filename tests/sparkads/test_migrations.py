@@ -35,7 +35,7 @@ def test_a_portfolio_made_step_by_step_is_like_a_new_one(empty: Engine) -> None:
     assert WORKFLOWS, "the charts add their checks to the tables"
     line = Line("sparkads", SCHEMA.version, "sparkads.migrations")
     with empty.begin() as connection:
-        assert upgrade(connection, [ENGINE, line], name="x") == ["statewright_1", "sparkads_1"]
+        assert upgrade(connection, [ENGINE, line], name="x") == ["statewright_1", "sparkads_1", "sparkads_2"]
     with empty.connect() as connection:
         found = dialects.of(connection).schema_of(connection)
     expected = dialects.of(empty).expected_schema(empty, [metadata, SCHEMA.tables])

@@ -12,6 +12,7 @@ from statewright.clock import Clock
 from statewright.dialects import forbid as rules
 from statewright.dialects import postgresql, sqlite
 from statewright.dialects.forbid import Forbid
+from statewright.dialects.partial import partial_index
 from statewright.dialects.types import (
     DAY,
     EPOCH,
@@ -22,7 +23,7 @@ from statewright.dialects.types import (
     Instant,
     date_of,
 )
-from statewright.dialects.words import day_number, days_after, days_between, earliest, latest
+from statewright.dialects.words import among, day_number, days_after, days_between, earliest, latest
 from statewright.errors import StoreError
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Forbid",
     "Identifier",
     "Instant",
+    "among",
     "date_of",
     "day_number",
     "days_after",
@@ -43,6 +45,7 @@ __all__ = [
     "latest",
     "named_by",
     "of",
+    "partial_index",
     "violated",
 ]
 
@@ -72,6 +75,12 @@ class Database(Protocol):
     def horizon(self, engine: Engine, /) -> Horizon: ...
 
     def numbers(self, connection: Connection, table: Table, count: int, /) -> list[int]: ...
+
+    def load(
+        self, connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]], /
+    ) -> None: ...
+
+    def take_stock(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
 
     def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
 

@@ -253,7 +253,7 @@ def test_a_database_of_somebody_else_is_left_alone(terminal, tmp_path):
 def test_a_database_of_a_newer_program_is_told(sparkads, desk):
     desk.sql("UPDATE schema_version SET version = 99 WHERE name = 'sparkads'")
     said = sparkads.refusal("codes", "list", code=3)
-    assert "its sparkads tables are of version 99, this program expects 1; install the newer program" in said
+    assert "its sparkads tables are of version 99, this program expects 2; install the newer program" in said
 
 
 @pytest.fixture
