@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
-from statewright.dialects import Forbid, Identifier, Instant
+from statewright.dialects import Forbid, Identifier, Instant, partial_index
 
 SCHEMA_VERSION = 1
 """Raised whenever a table below changes."""
@@ -43,13 +43,7 @@ transition = Table(
 """The log. Append-only: it is the audit trail, the idempotency record and the stream that subscribers read."""
 
 Index("ix_transition_row", transition.c.workflow, transition.c.row_id)
-Index(
-    "uq_transition_key",
-    transition.c.key,
-    unique=True,
-    sqlite_where=transition.c.key.is_not(None),
-    postgresql_where=transition.c.key.is_not(None),
-)
+partial_index("uq_transition_key", transition.c.key, where=transition.c.key.is_not(None), unique=True)
 
 retention = Table("retention", metadata, Column("id", Integer, primary_key=True))
 """Holds a row only while `log.forget` runs: the one moment at which log rows may be removed."""
