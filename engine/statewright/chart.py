@@ -16,12 +16,12 @@ from typing import Any, cast
 
 from statemachine import Event, State, StateChart
 from statemachine.callbacks import SpecListGrouper
-from statemachine.exceptions import TransitionNotAllowed
 from statemachine.spec_parser import UnsupportedExpression, operator_mapping, parse_boolean_expr
 from statemachine.transition import Transition
 from statemachine.transition_list import TransitionList
 
 from statewright.errors import DefinitionError
+from statewright.machine import Machine, every_case
 
 MOST_COMBINATIONS = 4096
 
@@ -129,14 +129,9 @@ _tables: dict[type[Chart], Table] = {}
 
 def _ask(chart: type[Chart]) -> Table:
     arrows = _guards_by_arrow(chart)
-    library = _Library(chart, _unique(itertools.chain.from_iterable(arrows.values())))
+    machine = Machine(chart, _unique(itertools.chain.from_iterable(arrows.values())))
     decisions = {
-        (state, event): Decision(
-            guards=guards,
-            outcomes=MappingProxyType(
-                {tuple(facts.values()): library.decide(state, event, facts) for facts in _every_case(guards)}
-            ),
-        )
+        (state, event): Decision(guards=guards, outcomes=MappingProxyType(machine.outcomes(state, event, guards)))
         for (state, event), guards in arrows.items()
     }
     states = tuple(state.id for state in chart.states)
@@ -151,39 +146,6 @@ def _ask(chart: type[Chart]) -> Table:
         decisions=MappingProxyType(decisions),
         fingerprint=_fingerprint(states, initial, finals, decisions),
     )
-
-
-class _Library:
-    """One machine of the library, put into a state and sent an event, again and again.
-
-    Building a machine costs more than sending an event, and a refused event leaves it as it was;
-    only a final state ends it.
-    """
-
-    def __init__(self, chart: type[Chart], guards: Collection[str]) -> None:
-        self._chart = chart
-        self._row: Any = type("Row", (), {"__slots__": ("state", *guards)})()
-        self._learn(dict.fromkeys(guards, False))
-        self._machine: Chart | None = None
-
-    def decide(self, state: str, event: str, facts: Mapping[str, bool]) -> str | None:
-        self._learn(facts)
-        if self._machine is None:
-            self._row.state = state
-            self._machine = self._chart(self._row)
-        machine = self._machine
-        machine.current_state_value = state
-        try:
-            machine.send(event)
-        except TransitionNotAllowed:
-            return None
-        if machine.is_terminated:
-            self._machine = None
-        return self._chart.states_map[self._row.state].id
-
-    def _learn(self, facts: Mapping[str, bool]) -> None:
-        for guard, value in facts.items():
-            setattr(self._row, guard, value)
 
 
 def _guards_by_arrow(chart: type[Chart]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -237,18 +199,13 @@ def _fingerprint(
             [
                 *arrow,
                 sorted(decision.guards),
-                [decision.decide(facts) for facts in _every_case(sorted(decision.guards))],
+                [decision.decide(facts) for facts in every_case(sorted(decision.guards))],
             ]
             for arrow, decision in sorted(decisions.items(), key=lambda item: item[0])
         ],
     }
     canonical = json.dumps(decided, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def _every_case(guards: Collection[str]) -> Iterator[dict[str, bool]]:
-    for values in itertools.product((False, True), repeat=len(guards)):
-        yield dict(zip(guards, values, strict=True))
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ RESTING = 4
 
 
 class Drivers:
-    """Connections between two transactions: the pool takes as long to give one out as a move takes to be written."""
+    """Connections between two transactions: the pool takes as long to give one out as it takes to write a move."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
-from sqlalchemy import CheckConstraint, Column, ColumnElement, Index, Table, inspect, select
+from sqlalchemy import CheckConstraint, Column, ColumnClause, ColumnElement, Table, inspect, select
 from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Chart, tabulate
 from statewright.declaration import Assign, Cascade, Deadline, Guard, Link, expect_names
-from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant
+from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, partial_index
 from statewright.errors import DefinitionError, UnknownEvent, WrongArguments
 from statewright.log import FORCE, START
 from statewright.parameters import NOW, TYPES, argument, arguments_in, named, reserved, wrong
@@ -257,7 +258,7 @@ class Workflow:
         if not isinstance(expression, ColumnElement) and not hasattr(expression, "__clause_element__"):
             yield f"{what} is no SQL expression, but {expression!r}"
             return
-        for source in select(expression).get_final_froms():
+        for source in _tables_outside(expression):
             if source is not self.table:
                 yield (
                     f"{what} looks at {getattr(source, 'name', source)} outside a sub-query; "
@@ -341,7 +342,7 @@ class Workflow:
             self.table.append_constraint(CheckConstraint(in_calendar, name=f"{column.key}_in_calendar"))
             armed = column.is_not(None)
             # An index limited by `state` as well would be ignored unless a query repeats it to the letter.
-            Index(f"ix_{self.table.name}_{column.key}", column, sqlite_where=armed, postgresql_where=armed)
+            partial_index(f"ix_{self.table.name}_{column.key}", column, where=armed)
 
 
 class Workflows(Mapping[str, Workflow]):
@@ -446,6 +447,16 @@ def _may_hold_ids_of(table: Table, column: Column[Any]) -> bool:
     if column.foreign_keys:
         return any(key.target_fullname == f"{table.fullname}.id" for key in column.foreign_keys)
     return column.key != "id"
+
+
+def _tables_outside(expression: Any) -> Iterator[Any]:
+    """Where an expression reads outside its sub-queries; to have SQLAlchemy compile it tells the same, slowly."""
+    found = expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression
+    if isinstance(found, ColumnClause) and found.table is not None:
+        yield found.table
+    elif not isinstance(found, SelectBase):
+        for part in found.get_children():
+            yield from _tables_outside(part)
 
 
 def _few(names: Iterable[str]) -> str:

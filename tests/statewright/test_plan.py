@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, event, func, insert, select
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
-from tests.statewright.halls import EVERY, Hall, Seat, add_halls, add_seats, days, halls, seats
+from tests.statewright.halls import EVERY, THEATRE, Hall, Seat, add_halls, add_seats, days, halls, seats
 
+from statewright.forecast import forecast
+from statewright.log import history
+from statewright.many import take_stock
 from statewright.session import StoreSession
 from statewright.store import Store
+from statewright.subscriber import deliver
+from statewright.sweep import next_due, sweep
+from statewright.testing import ManualClock, Recorder
 from statewright.transition import fire, fire_all, fire_due, start
 
 
@@ -86,17 +93,64 @@ def test_nothing_is_scanned_that_an_index_finds(theatre_in_a_file: Store) -> Non
     assert any("SEARCH hall USING INTEGER PRIMARY KEY (rowid=?)" in line for line in applied)
 
 
-def plant(connection: Connection, number: int) -> None:
-    """So many halls, each with a taken seat, without a history."""
+def test_a_sweep_reads_no_whole_table_whatever_is_due(theatre: Store, clock: ManualClock) -> None:
+    with theatre.transaction() as session:
+        plant(session.connection(), 3_000, remind_at=days(1), seats_held_until=days(1))
+        take_stock(session, Hall.metadata)
+    with explaining(theatre) as plans:
+        sweep(theatre, THEATRE, actor="clock", batch=100)
+    assert len(plans) >= 3, "a look at each deadline"
+    assert read_whole(plans) == []
+    clock.advance(days=2)
+    with explaining(theatre) as plans:
+        swept = sweep(theatre, THEATRE, actor="clock", batch=1_000)
+        with theatre.reading() as session:
+            next_due(session, THEATRE)
+    assert swept.moved["hall", "remind"] >= 3_000
+    assert swept.moved["hall", "close"] == swept.moved["seat", "release"] == 2
+    assert swept.moved["seat", "lapse"] == 2_998
+    assert read_whole(plans) == []
+
+
+def test_the_log_is_read_by_position_and_by_row(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        add_halls(session, *({} for _ in range(3_000)))
+        take_stock(session, Hall.metadata)
+    told = Recorder("log")
+    with explaining(theatre) as plans:
+        deliver(theatre, told)
+        with theatre.reading() as session:
+            history(session, "hall", 7)
+            next_due(session, THEATRE)
+            forecast(session, halls, halls.deadlines[1], days=30)
+    assert len(told.entries) == 3_000
+    assert read_whole(plans) == []
+
+
+def plant(connection: Connection, number: int, *, remind_at: Any = None, seats_held_until: Any = None) -> None:
+    """So many halls, each with a seat that is taken or held, without a history."""
     ids = range(1, number + 1)
     connection.execute(
         insert(Hall),
         [
-            {"id": i, "state": "running", "name": "", "capacity": 1, "gratis": False, "close_at": days(i)}
+            {
+                "id": i,
+                "state": "running",
+                "name": "",
+                "capacity": 1,
+                "gratis": False,
+                "ends_at": days(i),
+                "close_at": days(i),
+                "remind_at": remind_at,
+            }
             for i in ids
         ],
     )
-    connection.execute(insert(Seat), [{"id": i, "state": "taken", "hall_id": i, "label": ""} for i in ids])
+    state = "held" if seats_held_until else "taken"
+    connection.execute(
+        insert(Seat),
+        [{"id": i, "state": state, "hall_id": i, "label": "", "held_until": seats_held_until} for i in ids],
+    )
 
 
 @contextmanager
@@ -130,12 +184,49 @@ def listening(session: StoreSession) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine, "before_cursor_execute", remember)
 
 
+@contextmanager
+def explaining(store: Store) -> Iterator[list[tuple[str, str | None]]]:
+    """Every statement that is run meanwhile, and the table of many rows, if any, that it reads from end to end."""
+    plans: list[tuple[str, str | None]] = []
+
+    def look(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        words = statement.split()
+        if words[0] not in ("SELECT", "INSERT", "UPDATE", "DELETE") or "FROM" not in words:
+            return
+        cursor = connection.connection.cursor()
+        if store.url.startswith("postgresql"):
+            # A whole table is then read only where no index helps; small ones are always read whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {statement}", parameters)
+            read = [found[1] for (line,) in cursor.fetchall() if (found := _SEQ_SCAN.search(line))]
+            cursor.execute("SET LOCAL enable_seqscan = on")
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            read = [line.split()[1] for *_, line in cursor.fetchall() if scans_rows(line)]
+        cursor.close()
+        plans.append((statement, next((table for table in read if table in LARGE), None)))
+
+    event.listen(store._engine, "before_cursor_execute", look)
+    try:
+        yield plans
+    finally:
+        event.remove(store._engine, "before_cursor_execute", look)
+
+
+def read_whole(plans: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    return [(statement, table) for statement, table in plans if table]
+
+
+_SEQ_SCAN = re.compile(r"Seq Scan on (\w+)")
+LARGE = ("hall", "seat", "ticket", "ticket_seat", "transition")
+
+
 def sweep_reads(session: Session) -> None:
     session.connection().execute(select(func.min(Hall.close_at)).where(col(Hall.close_at).is_not(None)))
 
 
 def scans_rows(line: str) -> bool:
-    return line.startswith("SCAN") and line.split()[1] in ("hall", "seat", "ticket", "ticket_seat", "transition")
+    return line.startswith("SCAN") and line.split()[1] in LARGE
 
 
 def explained(session: StoreSession, call: Any) -> list[tuple[str, str]]:

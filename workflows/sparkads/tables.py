@@ -9,13 +9,13 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
 from sparkads.secret import SecretText
-from statewright.dialects import Forbid, Identifier, Instant
+from statewright.dialects import Forbid, Identifier, Instant, partial_index
 from statewright.store import Schema
 from statewright.tables import NAMES
 
 metadata = MetaData(naming_convention=NAMES)
 SCHEMA = Schema(
-    "sparkads", version=1, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
+    "sparkads", version=2, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
 )
 """The version is raised whenever a table below, a chart's states or a deadline changes."""
 
@@ -190,24 +190,11 @@ def table(row: type[SQLModel]) -> Table:
     return found
 
 
-_kept = col(VideoCode.state) != "deleted"
-Index(
-    "uq_video_code_fingerprint",
-    col(VideoCode.account_id),
-    col(VideoCode.fingerprint),
-    unique=True,
-    sqlite_where=_kept,
-    postgresql_where=_kept,
-)
-_kept_ad = col(SparkAd.state) != "deleted"
-Index(
-    "uq_spark_ad_name",
-    col(SparkAd.ad_group_id),
-    col(SparkAd.name),
-    unique=True,
-    sqlite_where=_kept_ad,
-    postgresql_where=_kept_ad,
-)
+_mark = col(VideoCode.account_id), col(VideoCode.fingerprint)
+partial_index("uq_video_code_fingerprint", *_mark, where=col(VideoCode.state) != "deleted", unique=True)
+partial_index("ix_video_code_deleted_fingerprint", *_mark, where=col(VideoCode.state) == "deleted")
+_name = col(SparkAd.ad_group_id), col(SparkAd.name)
+partial_index("uq_spark_ad_name", *_name, where=col(SparkAd.state) != "deleted", unique=True)
 Index("ix_spark_ad_account_id", col(SparkAd.account_id), col(SparkAd.state))
 
 # The one rule that must stand even against SQL from elsewhere: no ad points at a deleted code.
@@ -216,15 +203,16 @@ _IN_USE = (
     "OR spark_ad.post_id IN (SELECT post.id FROM post WHERE post.original_id = {code}.post_id) "
     "OR spark_ad.id IN (SELECT ad_code.ad_id FROM ad_code WHERE ad_code.code_id = {code}.id)))"
 )
-for _name, _before, _when in (
-    ("kept", "UPDATE OF state", "NEW.state = 'deleted' AND " + _IN_USE.format(code="NEW")),
-    ("not_replaced", "INSERT", "NEW.state = 'deleted' AND " + _IN_USE.format(code="NEW")),
-    ("not_removed", "DELETE", _IN_USE.format(code="OLD")),
+for _word, _before, _rows, _code in (
+    ("kept", "UPDATE OF state", "NEW.state = 'deleted'", "NEW"),
+    ("not_replaced", "INSERT", "NEW.state = 'deleted'", "NEW"),
+    ("not_removed", "DELETE", None, "OLD"),
 ):
     Forbid(
-        name=f"video_code_is_{_name}_while_used",
+        name=f"video_code_is_{_word}_while_used",
         before=_before,
-        when=_when,
+        rows=_rows,
+        when=_IN_USE.format(code=_code),
         message="an ad that is not deleted uses the video of this code",
     ).attach(table(VideoCode))
 for _when in ("INSERT", "UPDATE"):
@@ -237,8 +225,9 @@ for _when in ("INSERT", "UPDATE"):
 Forbid(
     name="spark_ad_is_not_revived_on_a_deleted_code",
     before="UPDATE OF state",
+    rows="OLD.state = 'deleted' AND NEW.state <> 'deleted'",
     when=(
-        "OLD.state = 'deleted' AND NEW.state <> 'deleted' AND EXISTS (SELECT 1 FROM ad_code "
+        "EXISTS (SELECT 1 FROM ad_code "
         "JOIN video_code ON video_code.id = ad_code.code_id "
         "WHERE ad_code.ad_id = NEW.id AND video_code.state = 'deleted')"
     ),

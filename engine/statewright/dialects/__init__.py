@@ -15,6 +15,7 @@ from statewright.dialects import forbid as rules
 from statewright.dialects import postgresql, sqlite
 from statewright.dialects.forbid import Forbid
 from statewright.dialects.months import ByMonth
+from statewright.dialects.partial import partial_index
 from statewright.dialects.types import (
     DAY,
     EPOCH,
@@ -25,7 +26,7 @@ from statewright.dialects.types import (
     Instant,
     date_of,
 )
-from statewright.dialects.words import day_number, days_after, days_between, earliest, latest, unindexed
+from statewright.dialects.words import among, day_number, days_after, days_between, earliest, latest, unindexed
 from statewright.errors import StoreError
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Forbid",
     "Identifier",
     "Instant",
+    "among",
     "announce",
     "date_of",
     "day_number",
@@ -48,6 +50,7 @@ __all__ = [
     "latest",
     "named_by",
     "of",
+    "partial_index",
     "unindexed",
     "violated",
 ]
@@ -91,6 +94,11 @@ class Database(Protocol):
     def keep_ahead(self, connection: Connection, table: str, now: datetime, /) -> None: ...
 
     def drop_empty(self, connection: Connection, table: str, before: datetime, /) -> list[str]: ...
+    def load(
+        self, connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]], /
+    ) -> None: ...
+
+    def take_stock(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
 
     def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
 

@@ -15,6 +15,7 @@ class Forbid:
     before:  what is forbidden, such as `UPDATE OF state` or `DELETE`
     when:    an SQL condition over OLD and NEW, in words that every database understands
     message: what the writer is told
+    rows:    the rows that it is about, if not all: a condition over OLD and NEW alone, without sub-queries
     reading: the rows elsewhere on which the condition depends, as FROM names them: others may write them
     """
 
@@ -22,6 +23,7 @@ class Forbid:
     before: str
     when: str
     message: str
+    rows: str | None = None
     reading: str | None = None
 
     def attach(self, table: Table) -> None:

@@ -7,10 +7,11 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statewright.clock import Clock, SystemClock
@@ -34,6 +35,11 @@ BY_CHOICE: str = ""
 
 KEEPS_MONTHS: bool = False
 """A file is one piece."""
+
+MOST_PARAMETERS = 32_766
+"""What a statement may have, unless SQLite was built for more."""
+ROWS_AT_ONCE = 500
+"""Rows of a statement; more gain nothing."""
 
 
 class Horizon:
@@ -59,9 +65,12 @@ def wakeups(_engine: Engine, _stop: socket.socket) -> Iterator[None]:
 
 
 def numbers(connection: Connection, table: Table, count: int) -> list[int]:
-    """So many new ids for rows of a table that never gives an id again, ascending."""
-    given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
-    last: int = connection.exec_driver_sql(given, (table.name,)).scalar_one()
+    """So many new ids for rows of a table, ascending."""
+    given = f"SELECT coalesce(max(id), 0) FROM {table.name}"  # noqa: S608 - a table's name
+    if table.kwargs["sqlite_autoincrement"]:
+        # It never gives an id again, be the row gone.
+        given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = :table"
+    last: int = connection.execute(text(given), {"table": table.name}).scalar_one()
     return list(range(last + 1, last + 1 + count))
 
 
@@ -74,6 +83,24 @@ def drop_empty(_connection: Connection, _table: str, _before: datetime) -> list[
     return []
 
 
+def load(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of values as the driver takes them, many in a statement.
+
+    For each statement that a trigger may undo, SQLite keeps a copy of all pages that it changes.
+    """
+    columns = ", ".join(f'"{name}"' for name in names)
+    row = f"({', '.join('?' * len(names))})"
+    at_once = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))
+    for first in range(0, len(rows), at_once):
+        some = rows[first : first + at_once]
+        statement = f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * len(some))}"  # noqa: S608
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+
+
+def take_stock(_connection: Connection, _tables: Sequence[Table]) -> None:
+    """SQLite plans without statistics, always alike."""
+
+
 def name_of(url: URL) -> str:
     """The database as a person knows it: its file."""
     return url.database or ""
@@ -82,9 +109,10 @@ def name_of(url: URL) -> str:
 def forbid(rule: Forbid, table: Table) -> list[str]:
     """The trigger that keeps a rule, as SQL."""
     message = rule.message.replace("'", "''")
+    about = f"{rule.rows} AND " if rule.rows else ""
     trigger = (
         f"CREATE TRIGGER IF NOT EXISTS {rule.name} BEFORE {rule.before} ON {table.name} FOR EACH ROW "
-        f"WHEN {rule.when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        f"WHEN {about}{rule.when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
     )
     return [trigger]
 

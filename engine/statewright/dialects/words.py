@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer
+from sqlalchemy import ColumnElement, Integer, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement, GenericFunction, ReturnTypeFromArgs
+from sqlalchemy.types import NullType
 
-from statewright.dialects.types import Instant
+from statewright.dialects.types import Instant, Several
 
 
 class days_after(GenericFunction[datetime]):
@@ -44,6 +45,31 @@ class latest(ReturnTypeFromArgs[Any]):
     """`latest(a, b, ...)`: the greatest of several values, none of them NULL."""
 
     inherit_cache = True
+
+
+class unindexed(FunctionElement[datetime]):
+    """`unindexed(instant)`: the instant, for a condition that must not be looked up by its index."""
+
+    type = Instant()
+    inherit_cache = True
+
+
+class _among(GenericFunction[Any]):
+    # Not Boolean: SQLite, which has none, would be asked whether it equals 1, and then uses no index.
+    type = NullType()
+    inherit_cache = True
+
+
+def among(column: ColumnElement[Any], values: Sequence[int] | Sequence[str] | str) -> ColumnElement[bool]:
+    """Whether a column is one of these whole numbers or texts, however many.
+
+    values: what they are, or the name of the parameter that will hold them
+    They are one parameter. `in_` makes one of each, and to write thousands takes longer than to run the statement.
+    """
+    kind = Several(column.type.python_type)
+    if isinstance(values, str):
+        return _among(column, bindparam(values, type_=kind))
+    return _among(column, bindparam(None, values, type_=kind))
 
 
 def _word(function: type[FunctionElement[Any]], sqlite: Callable[..., str], other: Callable[..., str]) -> None:
@@ -88,12 +114,9 @@ _word(
 _word(earliest, _one_of("min"), _one_of("least"))
 _word(latest, _one_of("max"), _one_of("greatest"))
 
-
-class unindexed(FunctionElement[datetime]):
-    """`unindexed(instant)`: the instant, for a condition that must not be looked up by its index."""
-
-    type = Instant()
-    inherit_cache = True
-
-
 _word(unindexed, lambda instant: f"(+{instant})", lambda instant: f"{instant}")
+_word(
+    _among,
+    lambda column, values: f"({column} IN (SELECT value FROM json_each({values})))",  # noqa: S608 - made of parts of a statement
+    lambda column, values: f"({column} = ANY ({values}))",
+)

@@ -33,7 +33,9 @@ def whole(bench: Bench, place: Place) -> Iterator[Line]:
 
 
 def _run(command: list[str]) -> float:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SPARKADS_")}
+    # What is installed has its bytecode beside it, like the libraries that it is compared with.
+    unwanted = ("SPARKADS_", "PYTHONDONTWRITEBYTECODE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return timed(
         lambda: subprocess.run(command, env=clean, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     )

@@ -253,7 +253,7 @@ def test_a_database_of_somebody_else_is_left_alone(terminal, tmp_path):
 def test_a_database_of_a_newer_program_is_told(terminal, own_desk):
     own_desk.sql("UPDATE alembic_version SET version_num = 'sparkads_99' WHERE version_num LIKE 'sparkads%'")
     said = terminal.refusal("codes", "list", code=3)
-    assert "its sparkads tables are of version 99, this program expects 1; install the newer program" in said
+    assert "its sparkads tables are of version 99, this program expects 2; install the newer program" in said
 
 
 @pytest.fixture

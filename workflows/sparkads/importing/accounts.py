@@ -9,9 +9,10 @@ from sqlmodel import Session
 
 from sparkads.campaign import accounts
 from sparkads.errors import RuleBroken, WrongInput
-from sparkads.importing.beginning import Beginning, begin, inserted
+from sparkads.importing.beginning import Beginning, begin
 from sparkads.importing.cells import choice
 from sparkads.portfolio.noun import text
+from statewright.many import insert_all
 
 USUAL = "default"
 """What the account is called that an import makes when there is none and no row names one."""
@@ -63,7 +64,7 @@ class NamedAccounts:
 
     def make(self, session: Session, *, actor: str) -> None:
         """Make those that rows need."""
-        values = [{"name": name} for name in self._states if name not in self.ids]
-        made = inserted(session, accounts.table, values, _account.id, _account.name)
-        self.ids.update({name: id_ for id_, name in made})
-        begin(session, accounts, [Beginning(id_, self._states[name]) for id_, name in made], actor=actor)
+        names = [name for name in self._states if name not in self.ids]
+        made = dict(zip(names, insert_all(session, accounts.table, {"name": names}), strict=True))
+        self.ids.update(made)
+        begin(session, accounts, [Beginning(id_, self._states[name]) for name, id_ in made.items()], actor=actor)

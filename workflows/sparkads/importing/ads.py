@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
-from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted, inserted
+from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted
 from sparkads.importing.cells import choice
 from sparkads.importing.groups import COLUMNS, GroupFacts, NamedGroups, group_facts
 from sparkads.importing.identities import Key, NamedIdentities
@@ -34,6 +34,8 @@ from sparkads.tables import (
     table,
 )
 from sparkads.video_code import OVER
+from statewright.dialects import among
+from statewright.many import insert_all
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
@@ -207,23 +209,18 @@ class _Chunk:
         pushed = [number for number, (row, _) in rows.items() if row.post.item is None]
         made = push(session, [rows[number][0].post for number in pushed], actor=actor)
         pushed_ids = dict(zip(pushed, made, strict=True))
-        values = [
-            {
-                "account_id": account_ids[row.account],
-                "ad_group_id": self._groups.id_of(row.group),
-                "post_id": pushed_ids[number] if row.post.item is None else self._posts.ids[row.post.item],
-                "identity_id": identity and self._identities.ids[identity],
-                # Until it is deleted, it would stand in the way of a living ad of its name.
-                "name": f"{row.name}\n{number}" if row.deleted else row.name,
-            }
-            for number, (row, identity) in rows.items()
-        ]
-        key = (_ad.ad_group_id, _ad.name)
-        stored = inserted(session, ads.table, values, _ad.id, *key)
-        ids = {(group, name): id_ for id_, group, name in stored}
-        number_of = {
-            ids[each["ad_group_id"], each["name"]]: number for number, each in zip(rows, values, strict=True)
+        columns: dict[str, list[Any]] = {
+            "account_id": [account_ids[row.account] for row, _ in rows.values()],
+            "ad_group_id": [self._groups.id_of(row.group) for row, _ in rows.values()],
+            "post_id": [
+                pushed_ids[number] if row.post.item is None else self._posts.ids[row.post.item]
+                for number, (row, _) in rows.items()
+            ],
+            "identity_id": [identity and self._identities.ids[identity] for _, identity in rows.values()],
+            # Until it is deleted, it would stand in the way of a living ad of its name.
+            "name": [f"{row.name}\n{number}" if row.deleted else row.name for number, (row, _) in rows.items()],
         }
+        number_of = dict(zip(insert_all(session, ads.table, columns), rows, strict=True))
         self._spark.ads.need_codes(session, _ad.id.between(min(number_of), max(number_of)))
         _serve(session, {id_: rows[number][0] for id_, number in number_of.items()}, account_ids)
         beginnings = [Beginning(id_, rows[n][0].state, rows[n][0].reason) for id_, n in number_of.items()]
@@ -264,8 +261,7 @@ _STORED = (
     .add_columns(_post.item_id, _post.origin, _identity.kind, _identity.handle)
     .join_from(ads.table, table(Post), _post.id == _ad.post_id)
     .outerjoin(table(Identity), _identity.id == _ad.identity_id)
-    .where(_ad.ad_group_id.in_(bindparam("groups", expanding=True)))
-    .where(_ad.name.in_(bindparam("names", expanding=True)))
+    .where(among(_ad.ad_group_id, "groups"), among(_ad.name, "names"))
 )
 
 

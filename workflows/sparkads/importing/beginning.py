@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, exists, insert, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlmodel import Session
 
+from statewright.dialects import among
 from statewright.explain import refused_to_begin
 from statewright.log import START
 from statewright.session import instant
@@ -58,22 +59,12 @@ class Refused(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """How a row that was just inserted is to begin its life."""
 
     row_id: int
     state: str
     reason: str | None = None
-
-
-def inserted(
-    session: Session, table: Table, rows: Sequence[Mapping[str, Any]], *returning: ColumnElement[Any]
-) -> list[tuple[Any, ...]]:
-    """Insert rows, in one statement; what they return comes in any order."""
-    if not rows:
-        return []
-    return [tuple(row) for row in session.connection().execute(insert(table).returning(*returning), rows)]
 
 
 def came_deleted(workflow: Workflow) -> ColumnElement[bool]:
@@ -95,14 +86,15 @@ def begin(session: Session, workflow: Workflow, beginnings: Iterable[Beginning],
     for state, some in alike.items():
         ids = [each.row_id for each in some]
         reasons = {each.row_id: each.reason for each in some if each.reason is not None}
-        begun = start(session, workflow, workflow.id.in_(ids), actor=actor, target=state, reasons=reasons)
+        begun = start(session, workflow, among(workflow.id, ids), actor=actor, target=state, reasons=reasons)
         if begun.rows < len(ids):
             refused.update(_refused(session, workflow, ids, state))
     return refused
 
 
 def _refused(session: Session, workflow: Workflow, ids: Sequence[int], state: str) -> dict[int, str]:
-    lives = select(transition.c.row_id).where(transition.c.workflow == workflow.name, transition.c.row_id.in_(ids))
+    mine = among(transition.c.row_id, ids)
+    lives = select(transition.c.row_id).where(transition.c.workflow == workflow.name, mine)
     begun = set(session.connection().execute(lives).scalars())
     why = refused_to_begin(
         session, workflow, [id_ for id_ in ids if id_ not in begun], state, now=instant(session)

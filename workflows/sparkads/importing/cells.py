@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from sparkads.errors import WrongInput
 from sparkads.portfolio.noun import aware
@@ -25,11 +26,7 @@ def instant(name: str, cell: str, *, now: datetime) -> datetime:
     """
     given = cell.strip()
     try:
-        if is_relative(given):
-            steps = _STEP.findall(given.replace(" ", ""))
-            told = now + sum((_step(number, unit) for number, unit in steps), timedelta())
-        else:
-            told = datetime.fromisoformat(re.sub(r"\s*(?:UTC|GMT)$", "Z", given))
+        told = _told(given, now)
         utc = told.astimezone(UTC) if told.tzinfo else told
     except OverflowError:
         raise WrongInput(f"expected {name} to be in the years 1970 to 8999, got {shown(given)}") from None
@@ -57,6 +54,7 @@ def whole(name: str, cell: str) -> int:
     return int(found[1])
 
 
+@lru_cache(maxsize=100)
 def days(cell: str) -> int:
     """So many days, with or without the word. Raises WrongInput."""
     return whole("the days", _DAYS.sub("", cell.strip()))
@@ -77,6 +75,8 @@ def choice(name: str, cell: str, known: Collection[str], *, also: Mapping[str, s
 
     also: other words that people use, and what they mean
     """
+    if cell in known:
+        return cell
     word = re.sub(r"[\s_\-]+", "_", cell.strip().lower())
     word = (also or {}).get(word, word)
     if word not in known:
@@ -90,6 +90,16 @@ def shown(text: str) -> str:
     short = text if len(text) <= 80 else f"{text[:77]}..."
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
     return f'"{safe}"'
+
+
+def _told(given: str, now: datetime) -> datetime:
+    try:
+        return datetime.fromisoformat(given)
+    except ValueError:
+        if not is_relative(given):
+            return datetime.fromisoformat(re.sub(r"\s*(?:UTC|GMT)$", "Z", given))
+    steps = _STEP.findall(given.replace(" ", ""))
+    return now + sum((_step(number, unit) for number, unit in steps), timedelta())
 
 
 def _step(number: str, unit: str) -> timedelta:

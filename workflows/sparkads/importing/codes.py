@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -12,43 +12,48 @@ from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
-from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted, inserted
+from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted
 from sparkads.importing.cells import choice, days, instant, is_relative
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts
 from sparkads.secret import clean, fingerprint, hint
 from sparkads.tables import BY_CODE, Post, table
 from sparkads.video_code import HELD, codes
+from statewright.dialects import among
+from statewright.many import insert_all
 
 _code, _post = codes.table.c, table(Post).c
 _STATES = tuple(state for state in codes.decisions.states if state not in HELD[1:])
 """`in_review` and `live` tell how a code is used; its ads decide that anew."""
 _ALSO = {**dict.fromkeys(HELD[1:], "authorized"), "active": "authorized", "valid": "authorized"}
+_AS_TOLD = ("hint", "days", "issued_at", "expires_at", "authorized_at")
 _MASK = "…"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CodeRow:
     """What one row says.
 
-    values:   the code's own columns; None for a masked code, of which only the fingerprint is known
-    relative: its instant of issue is told as so long before the import, and differs from one to the next
+    secret: None for a masked code, of which only the fingerprint is known
+    issued: the cell that tells the instant of issue, perhaps as so long before the import
     """
 
     account: str
     account_state: str
     post: PostFacts
     item: str
+    secret: str | None = field(repr=False)
     fingerprint: str
     hint: str
     days: int
     issued_at: datetime
-    relative: bool
+    issued: str
+    expires_at: datetime
+    authorized_at: datetime | None
     state: str
     reason: str | None
-    values: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """A code as it is stored, or as an earlier row has it.
 
@@ -71,7 +76,7 @@ class CodeRows:
     def read(self, cells: Mapping[str, str]) -> CodeRow:
         """What a row says. Raises WrongInput."""
         given, issued = cells.get("code", ""), cells.get("issued_at", "")
-        state = cells.get("state", "").strip()
+        state, authorized = cells.get("state", "").strip(), cells.get("authorized_at", "").strip()
         masked = _MASK in given
         secret = clean(given)
         mark = cells.get("fingerprint", "").strip() if masked else fingerprint(secret)
@@ -80,19 +85,23 @@ class CodeRows:
         duration = days(cells.get("days", ""))
         issued_at = instant("issued_at", issued, now=self._occasion.now)
         post = post_facts(cells)
+        if not masked:
+            self._occasion.spark.codes.check_issue(duration, issued_at, now=self._occasion.now)
         return CodeRow(
             account=account_of(cells.get("account", ""), self._occasion.usual),
             account_state=account_state(cells.get("account_state", "")),
             post=post,
             item=post.item or "",
+            secret=None if masked else secret,
             fingerprint=mark,
             hint=secret if masked else hint(secret),
             days=duration,
             issued_at=issued_at,
-            relative=is_relative(issued),
+            issued=issued,
+            expires_at=self._end(cells.get("expires_at", "").strip(), days=duration, issued_at=issued_at),
+            authorized_at=instant("authorized_at", authorized, now=self._occasion.now) if authorized else None,
             state=choice("the state of the code", state, _STATES, also=_ALSO) if state else "pending",
             reason=cells.get("reason", "").strip() or None,
-            values=None if masked else self._values(secret, cells, days=duration, issued_at=issued_at),
         )
 
     def take(self, session: Session, rows: Sequence[CodeRow]) -> list[Outcome]:
@@ -113,21 +122,17 @@ class CodeRows:
             self._insert(session, {number: rows[number] for number in new}, accounts, posts)
         return outcomes
 
-    def _values(self, secret: str, cells: Mapping[str, str], *, days: int, issued_at: datetime) -> dict[str, Any]:
-        values = self._occasion.spark.codes.values(secret, days=days, issued_at=issued_at, now=self._occasion.now)
-        ends, authorized = cells.get("expires_at", ""), cells.get("authorized_at", "")
-        if ends.strip():
-            expires_at = instant("expires_at", ends, now=self._occasion.now)
-            if expires_at < values["expires_at"]:
-                raise WrongInput(
-                    f"expected expires_at to be the end of its {days} days or, if it was extended, later; "
-                    f"got {expires_at.isoformat()}, they end on {values['expires_at'].isoformat()}"
-                )
-            values["expires_at"] = expires_at
-        values["authorized_at"] = (
-            instant("authorized_at", authorized, now=self._occasion.now) if authorized.strip() else None
-        )
-        return values
+    def _end(self, told: str, *, days: int, issued_at: datetime) -> datetime:
+        end = issued_at + timedelta(days=days)
+        if not told:
+            return end
+        expires_at = instant("expires_at", told, now=self._occasion.now)
+        if expires_at < end:
+            raise WrongInput(
+                f"expected expires_at to be the end of its {days} days or, if it was extended, later; "
+                f"got {expires_at.isoformat()}, they end on {end.isoformat()}"
+            )
+        return expires_at
 
     def _judge(
         self,
@@ -138,11 +143,11 @@ class CodeRows:
     ) -> Done:
         alike = known.setdefault((row.account, row.fingerprint), [])
         meant = [one for one in alike if row.state == "deleted" or not one.gone]
-        if any(_same(one, row) for one in meant):
-            return Done.UNCHANGED
         if meant:
+            if not all(_differences(one, row) for one in meant):
+                return Done.UNCHANGED
             raise WrongInput(f"code {row.hint} is known {meant[-1].name}, but {_differences(meant[-1], row)}")
-        if row.values is None:
+        if row.secret is None:
             raise WrongInput(_MASKED)
         accounts.check(row.account, row.account_state, may_be_closed=row.account_state == "closed")
         posts.check(row.post)
@@ -168,23 +173,18 @@ class CodeRows:
     def _insert(
         self, session: Session, rows: Mapping[int, CodeRow], accounts: NamedAccounts, posts: NamedPosts
     ) -> None:
-        values = [
-            {
-                **(row.values or {}),
-                "account_id": accounts.ids[row.account],
-                "post_id": posts.ids[row.item],
-                # Until it is deleted, it would stand in the way of the same code received again.
-                "fingerprint": f"{row.fingerprint} {number}" if row.state == "deleted" else row.fingerprint,
-            }
-            for number, row in rows.items()
-        ]
-        key = (_code.account_id, _code.fingerprint)
-        stored = inserted(session, codes.table, values, _code.id, *key)
-        made = {(account_id, mark): row_id for row_id, account_id, mark in stored}
-        number_of = {
-            made[each["account_id"], each["fingerprint"]]: number
-            for number, each in zip(rows, values, strict=True)
+        columns: dict[str, list[Any]] = {
+            "account_id": [accounts.ids[row.account] for row in rows.values()],
+            "post_id": [posts.ids[row.item] for row in rows.values()],
+            "code": [row.secret for row in rows.values()],
+            # Until it is deleted, it would stand in the way of the same code received again.
+            "fingerprint": [
+                f"{row.fingerprint} {number}" if row.state == "deleted" else row.fingerprint
+                for number, row in rows.items()
+            ],
+            **{name: [getattr(row, name) for row in rows.values()] for name in _AS_TOLD},
         }
+        number_of = dict(zip(insert_all(session, codes.table, columns), rows, strict=True))
         actor, spark = self._occasion.actor, self._occasion.spark
         beginnings = [Beginning(row_id, rows[n].state, rows[n].reason) for row_id, n in number_of.items()]
         if refused := begin(session, codes, beginnings, actor=actor):
@@ -207,16 +207,11 @@ _STORED = (
     select(_code.id, _code.account_id, _code.fingerprint, _code.days, _code.issued_at, _code.state)
     .add_columns(_post.item_id, came_deleted(codes).label("gone"))
     .join_from(codes.table, table(Post), _post.id == _code.post_id)
-    .where(_code.account_id.in_(bindparam("accounts", expanding=True)))
-    .where(_code.fingerprint.in_(bindparam("fingerprints", expanding=True)))
+    .where(among(_code.account_id, "accounts"), among(_code.fingerprint, "fingerprints"))
 )
 # Asked apart, because each kind has an index of its own.
 _KEPT = _STORED.where(_code.state != "deleted")
 _DELETED = _STORED.where(_code.state == "deleted")
-
-
-def _same(known: _Known, row: CodeRow) -> bool:
-    return not _differences(known, row)
 
 
 def _differences(known: _Known, row: CodeRow) -> str:
@@ -224,7 +219,7 @@ def _differences(known: _Known, row: CodeRow) -> str:
     differences = []
     if known.days != row.days:
         differences.append(f"for {known.days} days, not {row.days}")
-    if known.issued_at != row.issued_at and not row.relative:
+    if known.issued_at != row.issued_at and not is_relative(row.issued):
         differences.append(f"issued on {known.issued_at.isoformat()}, not {row.issued_at.isoformat()}")
     if known.item != row.item:
         differences.append(f"for post {known.item}, not {row.item}")

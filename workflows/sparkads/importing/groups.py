@@ -12,10 +12,11 @@ from sqlmodel import Session
 
 from sparkads.campaign import accounts, ad_groups, campaigns
 from sparkads.errors import RuleBroken, WrongInput
-from sparkads.importing.beginning import Beginning, begin, inserted
+from sparkads.importing.beginning import Beginning, begin
 from sparkads.importing.cells import choice, instant, is_relative, whole
 from sparkads.portfolio.campaigns import check_schedule, money
 from sparkads.portfolio.noun import text
+from statewright.many import insert_all
 from statewright.transition import fire
 from statewright.workflow import Workflow
 
@@ -193,12 +194,16 @@ def _make(
     *,
     actor: str,
 ) -> None:
-    new = {(above[place[:-1]], place[-1]): one for place, one in known.items() if one.id is None}
-    values = [{column: owner, "name": name, **one.facts} for (owner, name), one in new.items()]
-    table = workflow.table
-    made = inserted(session, table, values, table.c.id, table.c[column], table.c.name)
-    for id_, owner, name in made:
-        new[owner, name].id = id_
+    new = {place: one for place, one in known.items() if one.id is None}
+    if not new:
+        return
+    columns: dict[str, list[Any]] = {
+        column: [above[place[:-1]] for place in new],
+        "name": [place[-1] for place in new],
+        **{name: [one.facts[name] for one in new.values()] for name in next(iter(new.values())).facts},
+    }
+    for one, id_ in zip(new.values(), insert_all(session, workflow.table, columns), strict=True):
+        one.id = id_
     begin(session, workflow, [Beginning(one.id or 0, one.state) for one in new.values()], actor=actor)
 
 

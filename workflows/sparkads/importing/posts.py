@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,20 +11,22 @@ from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
-from sparkads.importing.beginning import Beginning, begin, inserted
+from sparkads.importing.beginning import Beginning, begin
 from sparkads.importing.cells import choice, shown, yes
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import lines
 from sparkads.portfolio.posts import check_original, item_of
 from sparkads.post import posts
 from sparkads.tables import ORIGINAL, ORIGINS, POST_KINDS, PULLED
+from statewright.dialects import among
+from statewright.many import insert_all
 
 _post = posts.table.c
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)
 _SEEN_BY = ("public", "friends", "private")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostFacts:
     """What a row says of a post; None where it says nothing.
 
@@ -128,7 +129,7 @@ class NamedPosts:
         if original and original not in self._known:
             self._note(PostFacts(original, facts.original_creator))
             self._bare.add(original)
-        self._note(replace(facts, creator=known.creator if known else facts.creator))
+        self._note(replace(facts, creator=known.creator) if known else facts)
         self._bare.discard(item)
 
     def make(self, session: Session, *, actor: str) -> None:
@@ -136,25 +137,21 @@ class NamedPosts:
         if lacking := [{"item": item, "said": caption} for item, caption in self._captions.items()]:
             captioned = update(posts.table).where(_post.item_id == bindparam("item"))
             session.connection().execute(captioned.values(caption=bindparam("said")), lacking)
-        made: dict[str, int] = {}
+        made: list[Beginning] = []
         for derived in (False, True):
-            values = [
-                {
-                    "item_id": facts.item,
-                    "creator": facts.creator,
-                    "kind": facts.kind or ORIGINAL,
-                    "original_id": self.ids[facts.original] if facts.original else None,
-                    "caption": facts.caption,
-                    "ads_only": facts.ads_only,
-                }
-                for facts in self._new.values()
-                if derived == (facts.original is not None)
-            ]
-            rows = inserted(session, posts.table, values, _post.id, _post.item_id)
-            made.update({item: row_id for row_id, item in rows})
-            self.ids.update(made)
-        seen_by = ((row_id, self._new[item].visibility or "public") for item, row_id in made.items())
-        begin(session, posts, [Beginning(row_id, state) for row_id, state in seen_by], actor=actor)
+            new = [facts for facts in self._new.values() if derived == (facts.original is not None)]
+            columns: dict[str, list[Any]] = {
+                "item_id": [facts.item for facts in new],
+                "creator": [facts.creator for facts in new],
+                "kind": [facts.kind or ORIGINAL for facts in new],
+                "original_id": [self.ids[facts.original] if facts.original else None for facts in new],
+                "caption": [facts.caption for facts in new],
+                "ads_only": [facts.ads_only for facts in new],
+            }
+            for facts, row_id in zip(new, insert_all(session, posts.table, columns), strict=True):
+                self.ids[facts.item or ""] = row_id
+                made.append(Beginning(row_id, facts.visibility or "public"))
+        begin(session, posts, made, actor=actor)
 
     def _check_new(self, facts: PostFacts) -> None:
         item, kind, original = facts.item, facts.kind or ORIGINAL, facts.original
@@ -194,21 +191,15 @@ _STORED = (
         _made_of.c.item_id.label("original"),
     )
     .outerjoin_from(posts.table, _made_of, _made_of.c.id == _post.original_id)
-    .where(_post.item_id.in_(bindparam("items", expanding=True)))
+    .where(among(_post.item_id, "items"))
 )
 
 
 def push(session: Session, wanted: Sequence[PostFacts], *, actor: str) -> list[int]:
     """Make the posts of videos that are pushed; their ids, in the order of the facts."""
-    columns = (_post.creator, _post.origin, _post.caption, _post.ads_only)
-    facts = [(each.creator, each.origin, each.caption, each.ads_only) for each in wanted]
-    names = [column.key for column in columns]
-    values = [dict(zip(names, each, strict=True)) for each in facts]
-    made: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for row_id, *stored in sorted(inserted(session, posts.table, values, _post.id, *columns), reverse=True):
-        # Of videos that nothing tells apart, the first comes first.
-        made[tuple(stored)].append(row_id)
-    ids = [made[each].pop() for each in facts]
+    names = ("creator", "origin", "caption", "ads_only")
+    columns = {name: [getattr(each, name) for each in wanted] for name in names}
+    ids = insert_all(session, posts.table, columns)
     states = (each.visibility or "draft" for each in wanted)
     begin(session, posts, [Beginning(*both) for both in zip(ids, states, strict=True)], actor=actor)
     return ids
@@ -225,7 +216,8 @@ def _named(cells: Mapping[str, str], post: str, creator: str) -> tuple[str | Non
             f"the {post} {shown(given)} was rounded by a spreadsheet; write its URL, or format the cell as text"
         )
     item, in_url = item_of(given)
-    in_url = in_url and handle_of(in_url)
+    if in_url and in_url != named:
+        in_url = handle_of(in_url)
     if named and in_url and named != in_url:
         raise WrongInput(f"the URL of the {post} names @{in_url}, the column {creator} @{named}")
     return item, named or in_url

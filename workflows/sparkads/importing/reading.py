@@ -22,9 +22,9 @@ KEPT_OF_A_CELL = 1_000
 """Characters of a cell that a rejects file keeps of a line that is too long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """One row of a file.
+    """One row of a file; not frozen, nor are the facts read from it: to make them would take three times as long.
 
     line:    where it begins in the file
     cells:   its cells by the names of their columns; nothing if it has a problem
@@ -101,7 +101,7 @@ class CsvSheet:
                 continue
             if problem := _wrong(cells, joined, width):
                 yield Record(line, {}, cells, weight, problem)
-            elif any(cells[number].strip() for number in nameless):
+            elif nameless and any(cells[number].strip() for number in nameless):
                 yield Record(line, {}, cells, weight, "it has something in a column without a name")
             else:
                 row = dict(zip(names, cells, strict=True))

@@ -22,8 +22,10 @@ from sparkads.importing.history import HistoryRows
 from sparkads.importing.reading import CsvSheet, JsonSheet, Record, open_sheet
 from sparkads.importing.rejects import Rejects
 from sparkads.secret import masked
+from sparkads.tables import SCHEMA
 from statewright.dialects import violated
 from statewright.errors import Conflict
+from statewright.many import take_stock
 from statewright.session import take_turns
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 CHUNK = 2_000
 """Rows in a transaction, at the most: enough to be quick, few enough that other writers get in."""
+STOCK_AFTER = 5
+"""How many times more rows must have been taken until the database is to learn anew how many there are."""
 _HEAVY = 4_000_000
 """Characters after which a chunk ends early, so that memory stays bounded whatever the cells hold."""
 
@@ -118,6 +122,7 @@ class _Course:
         self._progress = progress
         self._counts = dict.fromkeys(Done, 0)
         self._rejected = 0
+        self._next_stock = CHUNK
 
     def leniently(self, spark: SparkAds, rejects: Rejects) -> Imported:
         """Take what can be taken, a transaction a chunk."""
@@ -127,6 +132,7 @@ class _Course:
                     take_turns(session)
                     for record, problem in self._take(session, chunk):
                         rejects.add(record, problem)
+                    self._take_stock(session)
                     # On disk before the rows beside them are committed: nothing is lost between the two.
                     rejects.flush()
                 self._tell()
@@ -144,6 +150,7 @@ class _Course:
             for chunk in self._chunks():
                 for rejected in self._take(session, chunk):
                     first = first or rejected
+                self._take_stock(session)
                 self._tell()
             if first is not None:
                 record, problem = first
@@ -191,6 +198,12 @@ class _Course:
             else:
                 self._rejected += 1
                 yield record, masked(outcome)
+
+    def _take_stock(self, session: Session) -> None:
+        """Now and then, ever more rarely: each chunk is looked for among all that is there."""
+        if self._counts[Done.TAKEN] >= self._next_stock:
+            self._next_stock = STOCK_AFTER * self._counts[Done.TAKEN]
+            take_stock(session, SCHEMA.tables)
 
     def _tell(self) -> None:
         self._progress(sum(self._counts.values()) + self._rejected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -24,10 +25,12 @@ from sparkads.tables import (
     SparkAd,
     table,
 )
+from statewright.dialects import among
 from statewright.log import Entry, entries
 from statewright.tables import transition
 from statewright.transition import fire, fire_all, start
 
+_HANDLE = re.compile(r"[\w.\-]{1,64}")
 _VERBS = {LINKED: "linked", BUSINESS_CENTER: "authorized through Business Center"}
 
 
@@ -159,8 +162,8 @@ class Accounts(Noun[AdAccount]):
         key = (identity.account_id, identity.handle)
         mine = select(*key, identity.id).where(
             identity.kind == kind,
-            identity.account_id.in_({account_id for account_id, _ in wanted}),
-            identity.handle.in_({handle for _, handle in wanted}),
+            among(identity.account_id, [*{account_id for account_id, _ in wanted}]),
+            among(identity.handle, [*{handle for _, handle in wanted}]),
         )
         found = {(account_id, handle): id_ for account_id, handle, id_ in connection.execute(mine)}
         values = [
@@ -281,6 +284,6 @@ def _selected(
 def handle_of(handle: str) -> str:
     """A TikTok handle without its `@`, in lower case, as TikTok treats it. Raises WrongInput."""
     cleaned = handle.strip().removeprefix("@").lower()
-    if not cleaned or len(cleaned) > 64 or not all(c.isalnum() or c in "._-" for c in cleaned):
+    if not _HANDLE.fullmatch(cleaned):
         raise WrongInput(f"expected a TikTok handle like @mia, got {handle[:80]!r}")
     return cleaned

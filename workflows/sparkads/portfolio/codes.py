@@ -216,12 +216,7 @@ class Codes(Noun[VideoCode]):
 
     def values(self, secret: str, *, days: int, issued_at: datetime, now: datetime) -> dict[str, Any]:
         """A code's own columns. Raises WrongInput for a duration or an instant that cannot be."""
-        self.check_days(days)
-        aware("the instant of issue", issued_at)
-        if issued_at > now:
-            raise WrongInput(
-                f"expected the code to be issued already, got {issued_at.isoformat()}, which is yet to come"
-            )
+        self.check_issue(days, issued_at, now=now)
         return {
             "code": SecretStr(secret),
             "fingerprint": fingerprint(secret),
@@ -230,6 +225,15 @@ class Codes(Noun[VideoCode]):
             "issued_at": issued_at,
             "expires_at": issued_at + timedelta(days=days),
         }
+
+    def check_issue(self, days: int, issued_at: datetime, *, now: datetime) -> None:
+        """Raises WrongInput unless a code can have been issued then, for so many days."""
+        self.check_days(days)
+        aware("the instant of issue", issued_at)
+        if issued_at > now:
+            raise WrongInput(
+                f"expected the code to be issued already, got {issued_at.isoformat()}, which is yet to come"
+            )
 
     def check_days(self, days: int) -> None:
         """Raises WrongInput unless this is one of the durations that creators can choose."""
