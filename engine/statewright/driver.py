@@ -98,8 +98,7 @@ class Driver:
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
         if self._ahead:
-            words, values = self._ahead.pop()
-            self._send(words, values)
+            self._send(*self._ahead.pop(), together=True)
 
     def commit(self) -> None:
         self.answered()
@@ -108,11 +107,11 @@ class Driver:
         except self._error as error:
             self._fail(error)
 
-    def _send(self, words: str, values: dict[str, Any] | None) -> Any:
+    def _send(self, words: str, values: dict[str, Any] | None, *, together: bool = False) -> Any:
         try:
-            if not self._ahead:
-                return self._execute(words, values) if values else self._execute(words)
-            return self._send_together(words, values)
+            if together or self._ahead:
+                return self._send_together(words, values)
+            return self._execute(words, values) if values else self._execute(words)
         except self._error as error:
             self._fail(error)
         finally:

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statewright.clock import Clock, SystemClock
+from statewright.dialects import sqlite_turn
 from statewright.dialects.begin import begin_with
 from statewright.dialects.forbid import Forbid
 from statewright.errors import StoreError
@@ -27,8 +28,7 @@ LOCKS_ROWS: bool = False
 WAITS_FOR_ANSWERS: bool = False
 
 BEGIN_READING: str = "BEGIN"
-BEGIN_WRITING: str = "BEGIN IMMEDIATE"
-"""sqlite3's own BEGIN comes too late: two writers would both read before either locks."""
+BEGIN_WRITING: str = sqlite_turn.BEGIN
 
 BY_INDEX: str = ""
 BY_CHOICE: str = ""
@@ -134,7 +134,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         why = getattr(error, "strerror", None) or str(error)
         raise StoreError(f'cannot open the database "{path}": {why[:1].lower()}{why[1:]}') from None
     # Parameters are kept out of error messages: they may hold what must never be logged.
-    engine = create_engine(parsed, hide_parameters=True, paramstyle="named", connect_args=_REMEMBERING)
+    engine = create_engine(parsed, hide_parameters=True, paramstyle="named", connect_args=_CONNECTED)
     if unchanging:
 
         @event.listens_for(engine, "do_connect")
@@ -145,8 +145,8 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        connection.be_patient(busy_timeout)
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
         cursor.execute("PRAGMA foreign_keys = ON")
         # Without it, what REPLACE deletes is hidden from the triggers that forbid it.
         cursor.execute("PRAGMA recursive_triggers = ON")
@@ -163,7 +163,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     return engine
 
 
-_REMEMBERING = {"cached_statements": 1000}
+_CONNECTED: dict[str, Any] = {"factory": sqlite_turn.Patient, "cached_statements": 1000}
 """Each kind of move has a few statements of its own, and to read one takes as long as to run it."""
 
 
@@ -246,7 +246,10 @@ _TROUBLES = {
 def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
     """Run several statements; the answer of the last."""
     for words, values in said:
-        answer = connection.execute(words, values or ())
+        if words == BEGIN_WRITING:
+            answer = connection.begin_writing()
+        else:
+            answer = connection.execute(words, values or ())
     return answer
 
 
