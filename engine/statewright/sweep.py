@@ -261,7 +261,9 @@ class _Turn:
         """Whether so many rows are due that to walk through the whole table is less work than to go to each."""
         ids, at = self.workflow.id, self.deadline.at
         execute = session.connection().execute
-        first, last = execute(select(func.min(ids), func.max(ids))).one()
+        # Asked for both at once, SQLite would read the whole table.
+        ends = select(select(func.min(ids)).scalar_subquery(), select(func.max(ids)).scalar_subquery())
+        first, last = execute(ends).one()
         enough = (last - first) // SPARSE + 1
         overdue = select(literal(1)).where(at <= NOW).limit(enough).subquery()
         counted = execute(select(func.count()).select_from(overdue), {"now": self._instant(session)})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, event, func, insert, select
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 from tests.statewright.halls import EVERY, THEATRE, Hall, Seat, add_halls, add_seats, days, halls, seats
 
+from statewright.driver import Driver
 from statewright.forecast import forecast
 from statewright.log import history
 from statewright.many import take_stock
@@ -23,7 +25,7 @@ from statewright.testing import ManualClock, Recorder
 from statewright.transition import fire, fire_all, fire_due, start
 
 
-def test_a_call_without_cascade_takes_three_statements_or_two_where_one_may_write_in_its_parts(
+def test_a_call_without_cascade_takes_four_statements_or_two_where_one_may_write_in_its_parts(
     theatre: Store,
 ) -> None:
     with theatre.transaction(whole=True) as session:
@@ -35,7 +37,7 @@ def test_a_call_without_cascade_takes_three_statements_or_two_where_one_may_writ
             fire(session, seats, "hold", seat, actor="ana")
     words = [statement.split()[0] for statement in statements]
     assert words == (
-        ["SELECT", "WITH"] if theatre.url.startswith("postgresql") else ["INSERT", "UPDATE", "DELETE"]
+        ["SELECT", "WITH"] if theatre.url.startswith("postgresql") else ["INSERT", "SELECT", "UPDATE", "DELETE"]
     )
 
 
@@ -165,23 +167,34 @@ def counting(session: StoreSession) -> Iterator[list[str]]:
 def listening(session: StoreSession) -> Iterator[list[tuple[str, Any]]]:
     """Every statement that runs, through the driver itself or through SQLAlchemy, with what it is told."""
     said: list[tuple[str, Any]] = []
-    driver, engine = session.driver, session.connection().engine
-    execute = driver._execute
+
+    def look(driver: Driver, statement: str, parameters: Any) -> None:
+        said.extend([*driver._ahead, (statement, parameters)])
 
     def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         said.append((statement, parameters))
 
-    def run(statement: str, parameters: Any = ()) -> Any:
-        said.append((statement, parameters))
-        return execute(statement, parameters or None) if parameters else execute(statement)
-
+    engine = session.connection().engine
     event.listen(engine, "before_cursor_execute", remember)
-    driver._execute = run
     try:
-        yield said
+        with driving(look):
+            yield said
     finally:
-        driver._execute = execute
         event.remove(engine, "before_cursor_execute", remember)
+
+
+@contextmanager
+def driving(look: Callable[[Driver, str, Any], None]) -> Iterator[None]:
+    """Have somebody look at what is about to be sent to the driver, but for what is to run ahead of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        send = Driver._send
+
+        def looked_at(driver: Driver, statement: str, parameters: Any, **how: Any) -> Any:
+            look(driver, statement, parameters)
+            return send(driver, statement, parameters, **how)
+
+        patch.setattr(Driver, "_send", looked_at)
+        yield
 
 
 @contextmanager
@@ -189,28 +202,36 @@ def explaining(store: Store) -> Iterator[list[tuple[str, str | None]]]:
     """Every statement that is run meanwhile, and the table of many rows, if any, that it reads from end to end."""
     plans: list[tuple[str, str | None]] = []
 
-    def look(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def look(link: Any, statement: str, parameters: Any) -> None:
         words = statement.split()
-        if words[0] not in ("SELECT", "INSERT", "UPDATE", "DELETE") or "FROM" not in words:
+        if words[0] not in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH") or "FROM" not in words:
             return
-        cursor = connection.connection.cursor()
+        cursor = link.cursor()
         if store.url.startswith("postgresql"):
             # A whole table is then read only where no index helps; small ones are always read whole.
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(f"EXPLAIN {statement}", parameters)
+            cursor.execute(f"EXPLAIN {statement}", parameters or None)
             read = [found[1] for (line,) in cursor.fetchall() if (found := _SEQ_SCAN.search(line))]
             cursor.execute("SET LOCAL enable_seqscan = on")
         else:
-            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters or ())
             read = [line.split()[1] for *_, line in cursor.fetchall() if scans_rows(line)]
         cursor.close()
         plans.append((statement, next((table for table in read if table in LARGE), None)))
 
-    event.listen(store._engine, "before_cursor_execute", look)
+    def at_the_driver(driver: Driver, statement: str, parameters: Any) -> None:
+        driver.answered()
+        look(driver.pooled, statement, parameters)
+
+    def at_sqlalchemy(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        look(connection.connection, statement, parameters)
+
+    event.listen(store._engine, "before_cursor_execute", at_sqlalchemy)
     try:
-        yield plans
+        with driving(at_the_driver):
+            yield plans
     finally:
-        event.remove(store._engine, "before_cursor_execute", look)
+        event.remove(store._engine, "before_cursor_execute", at_sqlalchemy)
 
 
 def read_whole(plans: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:

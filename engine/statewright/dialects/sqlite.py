@@ -246,10 +246,7 @@ _TROUBLES = {
 def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
     """Run several statements; the answer of the last."""
     for words, values in said:
-        if words == BEGIN_WRITING:
-            answer = connection.begin_writing()
-        else:
-            answer = connection.execute(words, values or ())
+        answer = connection.execute(words, values or ()) if words != BEGIN_WRITING else connection.begin_writing()
     return answer
 
 

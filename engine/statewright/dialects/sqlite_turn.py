@@ -1,7 +1,7 @@
 """A connection to a file that waits for its turn to write by looking again and again.
 
-SQLite itself waits longer each time, up to a tenth of a second, and so misses the few milliseconds in which a sweep
-lets others in between two batches.
+SQLite itself waits longer each time, up to a tenth of a second, and so misses the few milliseconds in which a
+sweep lets others in between two batches.
 """
 
 from __future__ import annotations
