@@ -278,11 +278,15 @@ class _Call:
                 aside, last = aside or rows.aside, max(last, rows.last)
         if not steps.one and self.database.BY_CHOICE:
             self.driver.say_ahead(self.database.BY_CHOICE)
-        if moved.rows and aside:
+        if moved.rows and (self._anything_aside() if aside is None else aside):
             by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
             self.driver.run(mended, self._reach(moved.first, last))
         return moved
+
+    def _anything_aside(self) -> bool:
+        # Where nothing is, SQLite would look through all log rows of the move to find it out.
+        return self.driver.run(_ASIDE, {}).fetchone() is not None
 
     def _cascades(self, workflow: Workflow, event: str, moved: _Logged, row: int | None) -> list[_Ahead]:
         """What a move sets off, the last first."""
@@ -379,13 +383,13 @@ class _Logged:
     """The log rows of one move: how many, and the ids of the first and the last.
 
     source, target: of the one row that was asked for by its id
-    aside:          whether any row at all is set aside; taken to be so where it was not looked for
+    aside:          whether any row at all is set aside; None where it was not looked for
     """
 
     rows: int
     first: int
     last: int
-    aside: bool = True
+    aside: bool | None = None
     source: str | None = None
     target: str | None = None
 
@@ -398,6 +402,7 @@ _WHENCE = Statement(
     select(transition.c.source, transition.c.target).where(transition.c.id == parameter("log_id", BigInteger()))
 )
 _PASSED = Statement(select(func.max(transition.c.row_id)).where(plan.REACH))
+_ASIDE = Statement(select(set_aside.c.row_id).limit(1))
 _MOVED = Statement(delete(set_aside).where(_ROW.in_(_ROWS)))
 # A reminder, which leaves a row where it is, does not mend the expiry that the database refused.
 _DONE_OR_CHANGED = Statement(
