@@ -324,17 +324,17 @@ def _plan(
     return Plan(Statement(log), Statement(apply), Statement(both), one, one or few, lock, ahead)
 
 
-def _both(workflow: Workflow, event: str, entered: set[str], log: Insert, *, one: bool) -> Select[Any]:
+def _both(
+    workflow: Workflow, event: str, entered: set[str], log: Insert, *, one: bool
+) -> Select[*tuple[Any, ...]]:
     """Log and apply as one statement; what it tells is in `Plan`."""
     columns = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target)
     logged = log.returning(*columns).cte("logged")
     applied = _apply(workflow, event, entered, logged.c.target, logged.c.row_id == workflow.id).cte("applied")
     aside = exists(select(set_aside.c.row_id)).label("aside")
-    if one:
-        told = select(logged.c.id, logged.c.source, logged.c.target, aside)
-    else:
-        told = select(func.count(), func.min(logged.c.id), func.max(logged.c.id), aside).select_from(logged)
-    return told.add_cte(applied)
+    each = [logged.c.id, logged.c.source, logged.c.target]
+    counted = [func.count(), func.min(logged.c.id), func.max(logged.c.id)]
+    return select(*(each if one else counted), aside).select_from(logged).add_cte(applied)
 
 
 def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Statement, ...]:

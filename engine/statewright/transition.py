@@ -338,12 +338,12 @@ class _Call:
             told["step_locked"] = [row_id for (row_id, *_) in run(steps.lock, told).fetchall()]
             if not told["step_locked"]:
                 return _NOTHING
-        found = run(steps.both, told).fetchone()
-        if steps.one and found is not None:
-            log_id, source, target, aside = found
-            return _Logged(1, log_id, log_id, aside=aside, source=source, target=target)
-        if not steps.one and found[0]:
-            return _Logged(*found)
+        for found in run(steps.both, told).fetchall():
+            if steps.one:
+                log_id, source, target, aside = found
+                return _Logged(1, log_id, log_id, aside=aside, source=source, target=target)
+            if found[0]:
+                return _Logged(*found)
         return _NOTHING
 
     @contextmanager

@@ -248,9 +248,7 @@ def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
     if len(said) == 1:
         return connection.execute(*said[0])
     with connection.pipeline():
-        for words, values in said:
-            answer = connection.execute(words, values)
-    return answer
+        return [connection.execute(words, values) for words, values in said][-1]
 
 
 def keep_values_out(error: BaseException) -> None:

@@ -245,9 +245,10 @@ _TROUBLES = {
 
 def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
     """Run several statements; the answer of the last."""
-    for words, values in said:
-        answer = connection.execute(words, values or ()) if words != BEGIN_WRITING else connection.begin_writing()
-    return answer
+    return [
+        connection.begin_writing() if words == BEGIN_WRITING else connection.execute(words, values or ())
+        for words, values in said
+    ][-1]
 
 
 def keep_values_out(_error: Exception) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, select
@@ -31,16 +30,18 @@ def fresh(session: Session, row: type[R], row_id: int) -> R | None:
     if found is None:
         return None
     made: R = mapper.class_manager.new_instance()
-    made.__dict__.update(found)
+    vars(made).update(found)
     # That is what tells a row which was loaded from one that is new.
     instance_state(made).key = mapper.identity_key_from_primary_key((row_id,))
     return made
 
 
 _WANTED = parameter("wanted", BigInteger())
+_KNOWN: dict[type[SQLModel], tuple[Statement, Mapper[Any]]] = {}
 
 
-@cache
 def _known(row: type[SQLModel]) -> tuple[Statement, Mapper[Any]]:
     """How to find a row, and what makes an object of it."""
-    return Statement(select(table(row)).where(table(row).c.id == _WANTED)), class_mapper(row)
+    if row not in _KNOWN:
+        _KNOWN[row] = Statement(select(table(row)).where(table(row).c.id == _WANTED)), class_mapper(row)
+    return _KNOWN[row]
