@@ -107,6 +107,16 @@ class Driver:
         except self._error as error:
             self._fail(error)
 
+    def undo(self) -> bool:
+        """End the transaction without a trace; tells whether the connection is good for another."""
+        self._ahead.clear()
+        try:
+            if self.pooled.is_valid:
+                self.pooled.rollback()
+        except self._error:
+            return False
+        return self.pooled.is_valid
+
     def _send(self, words: str, values: dict[str, Any] | None, *, together: bool = False) -> Any:
         try:
             if together or self._ahead:

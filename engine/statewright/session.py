@@ -35,7 +35,7 @@ class StoreSession(Session):
         self.whole = whole
         database = dialects.of(engine)
         self._drivers = drivers
-        self._committed = False
+        self._committed = self._given_back = False
         self._driver = drivers.take(database.BEGIN_WRITING if writing else database.BEGIN_READING)
 
     @property
@@ -84,8 +84,10 @@ class StoreSession(Session):
             super().close()
         if self._wrapped is not None:
             self._wrapped.close()
-        elif self._committed:
-            self._committed = False
+        elif self._given_back:
+            pass
+        elif self._committed or (not self.writing and self._driver.undo()):
+            self._given_back = True
             self._drivers.give_back(self._driver)
         else:
             self._driver.pooled.close()

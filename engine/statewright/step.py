@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, bindparam, insert, select, update
+from sqlalchemy import Text, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
 
 from statewright.errors import DefinitionError
 from statewright.retention import Retention
-from statewright.session import instant
+from statewright.session import StoreSession, instant
+from statewright.statement import Statement, parameter
 from statewright.store import Store
 from statewright.subscriber import Subscriber, counted, deliver
 from statewright.sweep import Swept, next_due, sweep
@@ -171,9 +171,10 @@ class _Heart:
         self._name = name
         self._last: datetime | None = None
 
-    def listen(self, session: Session) -> None:
+    def listen(self, session: StoreSession) -> None:
         """Learn when the last sign was given, maybe by a process before this one."""
-        self._last = session.connection().execute(_LAST_BEAT, {"daemon": self._name}).scalar()
+        found = session.driver.one(_LAST_BEAT, {"daemon": self._name})
+        self._last = None if found is None else found["at"]
 
     def beat(self, moved: int = 0, *, anyway: bool = False) -> None:
         now = self._store.clock.now()
@@ -192,4 +193,4 @@ class _Heart:
         self._last = now
 
 
-_LAST_BEAT = select(heartbeat.c.at).where(heartbeat.c.daemon == bindparam("daemon", type_=Text()))
+_LAST_BEAT = Statement(select(heartbeat.c.at).where(heartbeat.c.daemon == parameter("daemon", Text())))
