@@ -59,7 +59,6 @@ class Plan:
     one:   it moves the row whose id is told, and no other
     both:  log and apply as one statement, where a statement may write in its parts; it tells id, source and target
            of one log row, or how many there are, and the first and last id; and whether any row is set aside
-    few:   its rows are so few that `both` finds them once more, instead of being told their ids
     lock:  locks the rows first and tells their ids, among which `both` then chooses: where several write at once,
            a statement that waited for a row sees that row anew, but its neighbours as they were before it waited
     ahead: locks the neighbours that go before these rows in the one order in which calls lock: the workflows' own,
@@ -70,7 +69,6 @@ class Plan:
     apply: Statement
     both: Statement
     one: bool = False
-    few: bool = False
     lock: Statement | None = None
     ahead: tuple[Statement, ...] = ()
 
@@ -195,15 +193,15 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
         log = _log(neighbour, event, chosen, None, cause=cause, **facts)
         mode: dict[str, Any] = {"of": neighbour.table, "key_share": True, "nowait": not waiting}
         lock = None
-        if looks_beyond(neighbour, event):
+        # Most often one row reaches none that could move, and to lock none is quicker than to log none.
+        if one or looks_beyond(neighbour, event):
             ids = select(neighbour.id).select_from(source).where(near, neighbour.state.in_(sources))
             lock = Statement(ids.order_by(neighbour.id).with_for_update(**mode))
-            if not one:
-                chosen = chosen.where(_among_locked(neighbour))
+            chosen = chosen.where(_among_locked(neighbour))
         else:
             chosen = chosen.order_by(neighbour.id).with_for_update(**mode)
         logged = _log(neighbour, event, chosen, None, cause=cause, **facts)
-        return _plan(neighbour, event, None, log, logged, few=one, lock=lock)
+        return _plan(neighbour, event, None, log, logged, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
 
@@ -307,7 +305,6 @@ def _plan(
     logged: Insert,
     *,
     one: bool = False,
-    few: bool = False,
     lock: Statement | None = None,
     ahead: tuple[Statement, ...] = (),
 ) -> Plan:
@@ -321,7 +318,7 @@ def _plan(
     else:
         apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
     both = _both(workflow, event, entered, logged, one=one)
-    return Plan(Statement(log), Statement(apply), Statement(both), one, one or few, lock, ahead)
+    return Plan(Statement(log), Statement(apply), Statement(both), one, lock, ahead)
 
 
 def _both(

@@ -332,7 +332,7 @@ class _Call:
         run = self.driver.run
         for ahead in steps.ahead:
             self.driver.run_ahead(ahead, told)
-        if steps.lock is not None and steps.few:
+        if steps.lock is not None and steps.one:
             self.driver.run_ahead(steps.lock, told)
         elif steps.lock is not None:
             told["step_locked"] = [row_id for (row_id, *_) in run(steps.lock, told).fetchall()]
