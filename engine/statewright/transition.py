@@ -241,7 +241,9 @@ class _Call:
         self.session.flush()
         one = row if steps.one else None
         try:
-            with nullcontext() if self.session.whole else self._whole_or_not_at_all():
+            # Of a call with a key, an earlier one is looked for when this one fails.
+            alone = self.session.whole and self.key is None
+            with nullcontext() if alone else self._whole_or_not_at_all():
                 moved = self._move(steps, row)
         except (IntegrityError, DataError) as error:
             # Another call with the same key may have come to its end just now.

@@ -14,7 +14,7 @@ from sparkads.errors import RuleBroken
 from sparkads.importing import import_file
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
-from statewright.errors import EventNotPossible, GuardRefused, StatewrightError
+from statewright.errors import Conflict, EventNotPossible, GuardRefused, StatewrightError
 from statewright.log import entries
 from statewright.testing import replay, states
 
@@ -187,6 +187,18 @@ def test_a_call_sent_twice_with_one_key_happens_once(desk, crowd, attempt):
     )
     assert kinds(received) == {}
     assert len({row.id for row in received}) == 1
+
+
+@ROUNDS
+def test_one_key_for_calls_on_different_codes_serves_the_first_and_the_others_are_told(desk, crowd, attempt):
+    codes = [desk.code(desk.post()) for _ in range(4)]
+    outcomes = crowd.act(
+        *[lambda spark, code=code: spark.codes.extend(code, days=30, actor="mia", key="mail 19") for code in codes]
+    )
+    assert kinds(outcomes) == {Conflict: 3}
+    assert {
+        str(each).partition(": ")[2].partition(" to ")[0] for each in outcomes if isinstance(each, Conflict)
+    } == {"the key 'mail 19' was used"}
 
 
 @ROUNDS
