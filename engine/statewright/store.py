@@ -76,7 +76,7 @@ class Store:
         )
         self.url = url
         self.name = self._database.name_of(parsed)
-        self.clock: Clock = clock or self._database.clock(engine)
+        self.clock: Clock = clock or self._database.clock(engine, self.name)
         self._engine = engine
         self._horizon = self._database.horizon(engine)
         self._writing = engine.execution_options(writing=True)

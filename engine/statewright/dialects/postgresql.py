@@ -59,12 +59,17 @@ SILENCE = 15
 class DatabaseClock:
     """The server's own clock: those of the machines around it may differ."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
+        self._name = name
 
     def now(self) -> datetime:
-        with self._engine.connect() as connection:
-            return self.now_on(connection.exec_driver_sql)
+        """The present instant. Raises StoreError when the server cannot be asked."""
+        try:
+            with self._engine.connect() as connection:
+                return self.now_on(connection.exec_driver_sql)
+        except DBAPIError as error:
+            raise trouble(error, self._name) from error
 
     def now_on(self, say: Callable[[str], Any]) -> datetime:
         """The present instant, asked over a connection that is open already."""
@@ -202,6 +207,8 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
             parsed.set(drivername="postgresql+psycopg", query={}),
             connect_args=arguments,
             hide_parameters=True,
+            # Only of a connection that comes from the pool, which those of most transactions do not.
+            pool_pre_ping=True,
         )
     except ModuleNotFoundError:
         raise StoreError(
@@ -258,9 +265,9 @@ def keep_values_out(error: BaseException) -> None:
         error.args = (about.message_primary,)
 
 
-def clock(engine: Engine) -> Clock:
-    """The production clock."""
-    return DatabaseClock(engine)
+def clock(engine: Engine, name: str) -> Clock:
+    """The production clock of the database that people know by this name."""
+    return DatabaseClock(engine, name)
 
 
 def prepare(_connection: Connection, *, patience: float) -> None:

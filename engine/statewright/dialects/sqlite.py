@@ -193,7 +193,7 @@ def _is_kept_from_change(path: Path) -> bool:
     )
 
 
-def clock(_engine: Engine) -> Clock:
+def clock(_engine: Engine, _name: str) -> Clock:
     """The production clock: there is only this machine."""
     return SystemClock()
 
