@@ -74,7 +74,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen: FrozenDate
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARKADS_SYNCHRONOUS", "NORMAL")
     # The server's own clock cannot be stopped.
-    monkeypatch.setattr("statewright.dialects.postgresql.clock", lambda _engine: SystemClock())
+    monkeypatch.setattr("statewright.dialects.postgresql.clock", lambda _engine, _name: SystemClock())
     frozen.move_to(BEGINNING)
     return Terminal(frozen, {"SPARKADS_ACTOR": "ana"})
 
