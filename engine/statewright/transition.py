@@ -127,7 +127,7 @@ def fire_due(
 def start(
     session: Session,
     workflow: Workflow,
-    where: ColumnElement[bool],
+    where: ColumnElement[bool] | int,
     *,
     actor: str,
     target: str | None = None,
@@ -137,6 +137,7 @@ def start(
 ) -> Moved:
     """Begin the lives of rows just inserted: those that meet a condition and were not begun before.
 
+    where:   the condition, or the id of one row, for which the statements are built once
     They must have been inserted in the chart's initial state.
     target:  the state they begin in; the initial one unless given
     reasons: by id, for rows that have a reason of their own
@@ -146,6 +147,8 @@ def start(
     target = workflow.decisions.initial if target is None else target
     _check_target(workflow, START, target, None)
     call = _Call(session, workflow, START, actor=actor, reason=reason, key=key)
+    if isinstance(where, int):
+        return call.replay(None) or call.run_for(where, plan.for_row(workflow, START, target))
     chosen = plan.for_selection(workflow, START, where, target, keyed=key is not None, reasons=reasons)
     return call.replay(None) or call.run(chosen)
 

@@ -210,8 +210,7 @@ class Noun(Generic[R]):
         state: str | None = None,
     ) -> R:
         """Begin the life of a row just inserted. Raises GuardRefused, telling every rule that forbids it."""
-        where = self._id == row_id
-        begun = start(session, self.workflow, where, actor=actor, reason=reason, key=key, target=state)
+        begun = start(session, self.workflow, row_id, actor=actor, reason=reason, key=key, target=state)
         if begun.rows:
             return self._fresh(session, row_id)
         why = refusal(session, self.workflow, START, row_id, now=instant(session), arguments={}, target=state)
