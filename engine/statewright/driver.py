@@ -85,11 +85,9 @@ class Driver:
         return self._send(words, None)
 
     def run_ahead(self, statement: Statement, values: Mapping[str, Any]) -> None:
-        """Run a statement whose answer nobody reads; on a server, together with the next one."""
+        """Run a statement whose answer nobody reads, together with the next one."""
         compiled = statement.on(self.dialect)
         self._ahead.append((compiled.sql, compiled.bound(values)))
-        if not self.database.WAITS_FOR_ANSWERS:
-            self.answered()
 
     def say_ahead(self, words: str) -> None:
         """The same for words that are told nothing."""

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
+from statewright.dialects import sqlite
+
 Chunk = Sequence[Sequence[Any]]
 """Some rows, each with a value for every column, as the driver takes it."""
 
@@ -68,14 +70,10 @@ class SqliteLoader:
             connection.exec_driver_sql(f"INSERT INTO {_words(connection, table)} VALUES ({marks})", [*chunk])  # noqa: S608
 
     def last_number(self, connection: Connection, table: Table) -> int:
-        if not _never_again(table):
-            return _highest(connection, table)
-        given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
-        found: int = connection.exec_driver_sql(given, (table.name,)).scalar_one()
-        return found
+        return sqlite.last_number(connection, table)
 
     def number_after(self, connection: Connection, table: Table, last: int) -> None:
-        if _never_again(table):
+        if sqlite.numbers_never_again(table):
             connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
             connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, last))
 
@@ -144,11 +142,6 @@ def _words(connection: Connection, table: Table) -> str:
     preparer = connection.dialect.identifier_preparer
     columns = ", ".join(preparer.format_column(column) for column in table.columns)
     return f"{preparer.format_table(table)} ({columns})"
-
-
-def _never_again(table: Table) -> bool:
-    """Whether SQLite remembers the highest id, whatever becomes of its row."""
-    return bool(table.dialect_options["sqlite"]["autoincrement"])
 
 
 def _highest(connection: Connection, table: Table) -> int:

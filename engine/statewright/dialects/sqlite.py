@@ -66,12 +66,22 @@ def wakeups(_engine: Engine, _stop: socket.socket) -> Iterator[None]:
 
 def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     """So many new ids for rows of a table, ascending."""
+    last = last_number(connection, table)
+    return list(range(last + 1, last + 1 + count))
+
+
+def last_number(connection: Connection, table: Table) -> int:
+    """The highest id that was ever given to a row of a table, as far as it is known; 0 for none."""
     given = f"SELECT coalesce(max(id), 0) FROM {table.name}"  # noqa: S608 - a table's name
-    if table.kwargs["sqlite_autoincrement"]:
-        # It never gives an id again, be the row gone.
+    if numbers_never_again(table):
         given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = :table"
     last: int = connection.execute(text(given), {"table": table.name}).scalar_one()
-    return list(range(last + 1, last + 1 + count))
+    return last
+
+
+def numbers_never_again(table: Table) -> bool:
+    """Whether the highest id is remembered, whatever becomes of its row."""
+    return bool(table.dialect_options["sqlite"]["autoincrement"])
 
 
 def keep_ahead(_connection: Connection, _table: str, _now: datetime) -> None:

@@ -95,7 +95,7 @@ class SparkAds:
             # A verb within a verb fails with it.
             yield session
         else:
-            with session.begin_nested():
+            with self.transaction(session):
                 yield session
 
     @contextmanager
