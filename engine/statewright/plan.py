@@ -34,6 +34,7 @@ from statewright.chart import Decision
 from statewright.dialects import unindexed
 from statewright.log import FORCE, START
 from statewright.parameters import NOW
+from statewright.session import locking
 from statewright.statement import Statement, parameter
 from statewright.tables import set_aside, transition
 from statewright.workflow import Cascade, Deadline, Workflow
@@ -78,7 +79,7 @@ def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
 
     def build() -> Plan:
         where = workflow.id == ROW
-        lock = _lock(workflow, where) if looks_beyond(workflow, event, target) else None
+        lock = locking(workflow.id, where) if looks_beyond(workflow, event, target) else None
         chosen = _candidates(workflow, event, where, target)
         known = chosen if lock is None else _candidates(workflow, event, where, target, locked=False)
         return _plan(
@@ -114,7 +115,7 @@ def for_selection(
     own = {row_id: literal(reason, Text()) for row_id, reason in (reasons or {}).items()}
     reason = case(own, value=workflow.id, else_=_TEXTS["reason"]) if own else None
     # Rows cannot be numbered and locked in one statement.
-    lock = _lock(workflow, alone) if keyed or looks_beyond(workflow, event, target) else None
+    lock = locking(workflow.id, alone) if keyed or looks_beyond(workflow, event, target) else None
     chosen = _candidates(workflow, event, alone, target, locked=lock is None)
     known = chosen if lock is None else _candidates(workflow, event, _among_locked(workflow), target, locked=False)
     return _plan(
@@ -350,16 +351,11 @@ def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[
             seen.add((neighbour.name, cascade.event))
             reached = select(cascade.along.there).where(cascade.along.here.in_(ids)).correlate(None)
             if places[neighbour.name] > places[workflow.name]:
-                found.append((places[neighbour.name], _lock(neighbour, neighbour.id.in_(reached))))
+                found.append((places[neighbour.name], locking(neighbour.id, neighbour.id.in_(reached))))
             follow(neighbour, cascade.event, reached)
 
     follow(workflow, event, select(workflow.id).where(where).correlate(None))
     return tuple(lock for _, lock in sorted(found, key=lambda each: -each[0]))
-
-
-def _lock(workflow: Workflow, where: ColumnElement[bool]) -> Statement:
-    chosen = select(workflow.id).where(where).order_by(workflow.id)
-    return Statement(chosen.with_for_update(of=workflow.table, key_share=True))
 
 
 def _among_locked(workflow: Workflow) -> ColumnElement[bool]:

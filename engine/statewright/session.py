@@ -82,10 +82,10 @@ class StoreSession(Session):
     def close(self) -> None:
         if self._wrapped is not None or self.in_transaction():
             super().close()
+        if self._given_back:
+            return
         if self._wrapped is not None:
             self._wrapped.close()
-        elif self._given_back:
-            pass
         elif self._committed or (not self.writing and self._driver.undo()):
             self._given_back = True
             self._drivers.give_back(self._driver)

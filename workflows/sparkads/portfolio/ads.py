@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal, or_, select, true, union_all
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, or_, select, true, union_all
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.identity import identities
 from sparkads.portfolio.accounts import handle_of
+from sparkads.portfolio.codes import around
 from sparkads.portfolio.noun import Noun, id_of, matching, text
 from sparkads.spark_ad import ads
 from sparkads.tables import (
@@ -31,8 +33,10 @@ from sparkads.tables import (
     table,
 )
 from sparkads.video_code import HELD, RUNNING
+from statewright.dialects import Identifier
 from statewright.errors import UnknownRow
 from statewright.session import hold, locking
+from statewright.statement import Statement, parameter
 from statewright.transition import Moved
 
 _ad, _need, _code, _group = table(SparkAd).c, table(AdCode).c, table(VideoCode).c, table(AdGroup).c
@@ -71,7 +75,7 @@ class Ads(Noun[SparkAd]):
         """
         name = text("a name for the ad", name)
         with self.spark.call(session) as writing:
-            self._hold_place(writing, id_of(ad_group), id_of(post))
+            hold(writing, *_place(), ad_group=id_of(ad_group), post=id_of(post))
             if replayed := self._replayed(writing, key):
                 return replayed
             group = self.spark.ad_groups.get(ad_group, session=writing)
@@ -280,20 +284,6 @@ class Ads(Noun[SparkAd]):
         columns = [_need.ad_id, _need.post_id, _need.code_id]
         session.connection().execute(insert(table(AdCode)).from_select(columns, needed))
 
-    def _hold_place(self, session: Session, ad_group: int, post: int) -> None:
-        """Lock what a new ad will stand on: its account, which counts its ads, its group, its posts and codes."""
-        group, campaign, own = table(AdGroup).c, table(Campaign).c, table(Post).alias("own").c
-        campaigns = select(group.campaign_id).where(group.id == ad_group)
-        accounts = select(campaign.account_id).where(campaign.id.in_(campaigns))
-        hold(
-            session,
-            locking(group.id, group.id == ad_group),
-            locking(campaign.id, campaign.id.in_(campaigns)),
-            locking(table(AdAccount).c.id, table(AdAccount).c.id.in_(accounts)),
-        )
-        original = select(own.original_id).where(own.id == post, own.original_id.is_not(None))
-        self.spark.codes.hold_posts(session, union_all(select(literal(post)), original))
-
     def _open_account(self, session: Session, group: AdGroup, tried: str) -> int:
         """The ad group's account. Raises RuleBroken unless group, campaign and account can still take ads."""
         campaign = self.spark.campaigns.get(group.campaign_id, session=session)
@@ -353,6 +343,22 @@ class Ads(Noun[SparkAd]):
 
     def _where(self, session: Session, **selection: Any) -> ColumnElement[bool]:
         return _selected(**selection)
+
+
+@cache
+def _place() -> tuple[Statement, ...]:
+    """What locks all that a new ad will stand on: its account, which counts its ads, its group, posts, codes."""
+    campaign, account, own = table(Campaign).c, table(AdAccount).c, table(Post).alias("own").c
+    campaigns = select(_group.campaign_id).where(_group.id == parameter("ad_group", Identifier))
+    accounts = select(campaign.account_id).where(campaign.id.in_(campaigns))
+    post = parameter("post", Identifier)
+    original = select(own.original_id).where(own.id == post, own.original_id.is_not(None))
+    return (
+        locking(_group.id, _group.id == parameter("ad_group", Identifier)),
+        locking(campaign.id, campaign.id.in_(campaigns)),
+        locking(account.id, account.id.in_(accounts)),
+        *around(union_all(select(post), original)),
+    )
 
 
 def over_cap(tried: str, name: str, cap: int) -> RuleBroken:

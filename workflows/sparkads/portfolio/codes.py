@@ -53,7 +53,7 @@ class Codes(Noun[VideoCode]):
         """
         secret = clean(code)
         with self.spark.call(session) as writing:
-            self.hold_posts(writing, [id_of(post)])
+            hold(writing, *_AROUND_POST, post=id_of(post))
             if replayed := self._replayed(writing, key):
                 return replayed
             owner = self.spark.accounts.meant(account, session=writing)
@@ -250,12 +250,8 @@ class Codes(Noun[VideoCode]):
         if session.connection().execute(_taking(chosen)).rowcount:
             fire_all(session, ads, "authorize", _standing_on(chosen), actor=actor)
 
-    def hold_posts(self, session: Session, posts: Any) -> None:
-        """Lock these posts, the ads that need a code for them, and their codes: who serves whom stands still."""
-        hold(session, *_around(posts))
-
     def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
-        self.hold_posts(session, select(_code.post_id).where(where).correlate(None))
+        hold(session, *around(select(_code.post_id).where(where).correlate(None)))
 
     def _hold_one(self, session: Session, row_id: int) -> None:
         hold(session, *_AROUND_ONE, served=row_id)
@@ -349,8 +345,8 @@ def _standing_on(chosen: ColumnElement[bool]) -> ColumnElement[bool]:
     return ads.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts)))
 
 
-def _around(posts: Any) -> tuple[Statement, ...]:
-    """Locks for `Codes.hold_posts`."""
+def around(posts: Any) -> tuple[Statement, ...]:
+    """What locks these posts, the ads that need a code for them, and their codes: who serves whom stands still."""
     return (
         locking(table(Post).c.id, table(Post).c.id.in_(posts)),
         locking(_ad.id, _ad.id.in_(select(_need.ad_id).where(_need.post_id.in_(posts)))),
@@ -360,7 +356,8 @@ def _around(posts: Any) -> tuple[Statement, ...]:
 
 # Built once: they run with every call that moves one code.
 _SERVED = parameter("served", Identifier)
-_AROUND_ONE = _around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
+_AROUND_ONE = around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
+_AROUND_POST = around([parameter("post", Identifier)])
 _TAKING_ONE = Statement(_taking(_code.id == _SERVED))
 _NEEDED = Statement(
     select(_need.ad_id)
