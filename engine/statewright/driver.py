@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from sqlalchemy import Dialect, Engine, PoolProxiedConnection
+from sqlalchemy import Dialect, Engine, PoolProxiedConnection, text
 from sqlalchemy.exc import DBAPIError
 
 from statewright.dialects import of
-from statewright.statement import Statement
+from statewright.statement import Compiled, Statement
 
 RESTING = 4
 """Connections that are kept for the next transaction; the pool has no more than a few others to give."""
@@ -22,14 +22,21 @@ class Drivers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._resting: deque[Driver] = deque()
+        words = of(engine).BY_INDEX
+        self._by_index = Statement(text(words)) if words else None
 
-    def take(self, begin: str) -> Driver:
-        """A connection on which a transaction begins with these words."""
+    def take(self, *, writing: bool, by_index: bool = False) -> Driver:
+        """A connection on which a transaction begins that may write, or only reads.
+
+        by_index: all its statements go to a few rows each
+        """
         try:
             driver = self._resting.pop()
         except IndexError:
             driver = Driver(self._engine)
-        driver.begin(begin)
+        driver.begin(driver.database.BEGIN_WRITING if writing else driver.database.BEGIN_READING)
+        if by_index and self._by_index:
+            driver.ask(self._by_index, {})
         return driver
 
     def give_back(self, driver: Driver) -> None:
@@ -45,6 +52,21 @@ class Drivers:
             self._resting.pop().pooled.close()
 
 
+class Answer:
+    """What a statement found, on a database that answers several at once; to be read once they were sent."""
+
+    __slots__ = ("rowcount", "rows")
+
+    rows: list[tuple[Any, ...]]
+    rowcount: int
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self.rows[0] if self.rows else None
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self.rows
+
+
 class Driver:
     """A connection of the pool's; one that died there is replaced.
 
@@ -55,55 +77,82 @@ class Driver:
         self.dialect: Dialect = engine.dialect
         self.database = of(engine)
         self._engine = engine
-        self._ahead: list[tuple[str, dict[str, Any] | None]] = []
+        self._mark = self.database.MARK
+        self.waits = self.database.WAITS_FOR_ANSWERS
+        self._ahead: list[tuple[Compiled | str, Sequence[Any], Answer]] = []
         self._fresh = True
         self._take()
 
     def begin(self, words: str) -> None:
         """Begin a transaction."""
         self._fresh = True
-        self._ahead = [(words, None)]
-        if not self.database.WAITS_FOR_ANSWERS:
-            try:
-                self.answered()
-            except BaseException:
-                self.pooled.close()
-                raise
+        self._ahead.clear()
+        if self.waits:
+            self._ask(words)
+            return
+        try:
+            self._link.begin(words)
+        except self._error as error:
+            self.pooled.close()
+            self._fail(error)
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
-        """Run a statement; the driver's cursor has its answer. Raises KeyError for a value that is not told."""
-        compiled = statement.on(self.dialect)
-        return self._send(compiled.sql, compiled.bound(values))
+        """Run a statement; what is returned has its answer. Raises KeyError for a value that is not told."""
+        answer = self.ask(statement, values)
+        if self._ahead:
+            self.answered()
+        return answer
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The row that a SELECT finds, by column; None when there is none."""
-        row = self.run(statement, values).fetchone()
-        return None if row is None else statement.on(self.dialect).read(row)
+        return self.read(statement, self.run(statement, values))
 
     def say(self, words: str) -> Any:
         """Run words that are told nothing."""
-        return self._send(words, None)
+        answer = self._ask(words)
+        self.answered()
+        return answer
 
-    def run_ahead(self, statement: Statement, values: Mapping[str, Any]) -> None:
-        """Run a statement whose answer nobody reads, together with the next one."""
-        compiled = statement.on(self.dialect)
-        self._ahead.append((compiled.sql, compiled.bound(values)))
+    def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        """Have a statement run together with the next one that is run; its answer is to be read after that."""
+        compiled = statement.on(self.dialect, self._mark)
+        return self._ask(compiled, compiled.bound(values))
 
-    def say_ahead(self, words: str) -> None:
+    def ask_for(self, words: str) -> None:
         """The same for words that are told nothing."""
-        self._ahead.append((words, None))
+        self._ask(words)
+
+    def read(self, statement: Statement, answer: Any) -> dict[str, Any] | None:
+        """The row, by column, in the answer to a SELECT; None when there is none."""
+        row = answer.fetchone()
+        return None if row is None else statement.on(self.dialect, self._mark).read(row)
 
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
-        if self._ahead:
-            self._send(*self._ahead.pop(), together=True)
+        if not self._ahead:
+            return
+        ahead, self._ahead = self._ahead, []
+        said = [(words, values) for words, values, _ in ahead]
+        try:
+            found = self._link.exchange(said)
+        except self._error as error:
+            if not self._fresh or not self._lost(error):
+                self._fail(error)
+            # It died in the pool, and so did whatever else lies there. Nothing was done yet.
+            self.pooled.invalidate(error)
+            self._engine.dispose()
+            self._take()
+            try:
+                found = self._link.exchange(said)
+            except self._error as again:
+                self._fail(again)
+        finally:
+            self._fresh = False
+        for (_, _, answer), (rows, rowcount) in zip(ahead, found, strict=True):
+            answer.rows, answer.rowcount = rows, rowcount
 
     def commit(self) -> None:
-        self.answered()
-        try:
-            self.pooled.commit()
-        except self._error as error:
-            self._fail(error)
+        self.say("COMMIT")
 
     def undo(self) -> bool:
         """End the transaction without a trace; tells whether the connection is good for another."""
@@ -115,28 +164,15 @@ class Driver:
             return False
         return self.pooled.is_valid
 
-    def _send(self, words: str, values: dict[str, Any] | None, *, together: bool = False) -> Any:
+    def _ask(self, words: Compiled | str, values: Sequence[Any] = ()) -> Any:
+        if self.waits:
+            answer = Answer()
+            self._ahead.append((words, values, answer))
+            return answer
         try:
-            if together or self._ahead:
-                return self._send_together(words, values)
-            return self._execute(words, values) if values else self._execute(words)
+            return self._execute(words if isinstance(words, str) else words.sql, values)
         except self._error as error:
             self._fail(error)
-        finally:
-            self._fresh = False
-
-    def _send_together(self, words: str, values: dict[str, Any] | None) -> Any:
-        ahead, self._ahead = self._ahead, []
-        try:
-            return self.database.together(self.pooled.driver_connection, [*ahead, (words, values)])
-        except self._error as error:
-            if not self._fresh or not self._lost(error):
-                raise
-            # It died in the pool, and so did whatever else lies there. Nothing was done yet.
-            self.pooled.invalidate(error)
-            self._engine.dispose()
-            self._take()
-            return self.database.together(self.pooled.driver_connection, [*ahead, (words, values)])
 
     def _take(self) -> None:
         self._error: Any = self.dialect.loaded_dbapi.Error
@@ -144,7 +180,8 @@ class Driver:
             self.pooled: PoolProxiedConnection = self._engine.raw_connection()
         except self._error as error:
             raise self._told(error) from error
-        self._execute: Any = getattr(self.pooled.driver_connection, "execute")  # noqa: B009 - no driver has a type
+        link: Any = self.pooled.driver_connection
+        self._link, self._execute = link, link.execute
 
     def _lost(self, error: Exception) -> bool:
         return self.dialect.is_disconnect(error, self.pooled.dbapi_connection, None)  # type: ignore[arg-type]

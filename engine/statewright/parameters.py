@@ -47,8 +47,11 @@ def arguments_in(expression: Any) -> dict[str, type]:
     }
 
 
-def bound(now: datetime, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The instant and the arguments, by the names that the statements know."""
+def bound(now: datetime | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The instant and the arguments, by the names that the statements know.
+
+    now: None when a statement takes it from the database's clock
+    """
     return {"now": now, **{_ARGUMENT + name: value for name, value in arguments.items()}}
 
 

@@ -31,7 +31,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Decision
-from statewright.dialects import unindexed
+from statewright.dialects import postgresql, unindexed
 from statewright.log import FORCE, START
 from statewright.parameters import NOW
 from statewright.session import locking
@@ -58,17 +58,22 @@ class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
     one:   it moves the row whose id is told, and no other
-    both:  log and apply as one statement, where a statement may write in its parts; it tells id, source and target
-           of one log row, or how many there are, and the first and last id; and whether any row is set aside
+    both:  log and apply as one statement, where a statement may write in its parts; it tells of the log rows how
+           many they are, the first and the last id, whether any row is set aside, and the highest row, source,
+           target and instant: those of the only one, if it is one
+    timed: the same, at an instant that the statement itself takes from the database's clock
     lock:  locks the rows first and tells their ids, among which `both` then chooses: where several write at once,
            a statement that waited for a row sees that row anew, but its neighbours as they were before it waited
     ahead: locks the neighbours that go before these rows in the one order in which calls lock: the workflows' own,
            backwards
+    leads_to: the only state that the event leads to; None when there are several
     """
 
     log: Statement
     apply: Statement
     both: Statement
+    timed: Statement
+    leads_to: str | None = None
     one: bool = False
     lock: Statement | None = None
     ahead: tuple[Statement, ...] = ()
@@ -274,19 +279,38 @@ def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnEleme
             ~exists().where(transition.c.workflow == workflow.name, transition.c.row_id == workflow.id),
         )
         return case((and_(unborn, *guards), literal(target, Text())))
-    trees = {
-        state: _tree(workflow, workflow.decisions.decisions[state, event])
-        for state in workflow.decisions.sources(event)
-    }
-    return case(trees, value=workflow.state)
+    decided = {state: workflow.decisions.decisions[state, event] for state in workflow.decisions.sources(event)}
+    # What several states decide alike is asked once: each sub-query costs time even where nobody needs its answer.
+    alike = {_meaning(decision, state) for state, decision in decided.items()}
+    if len(alike) == 1 < len(decided) and not any(state in decided[state].outcomes.values() for state in decided):
+        state = next(iter(decided))
+        return func.nullif(_tree(workflow, decided[state], refused=state), workflow.state, type_=Text())
+    groups: dict[Any, list[str]] = {}
+    for state, decision in decided.items():
+        groups.setdefault(_meaning(decision), []).append(state)
+    return case(*((workflow.state.in_(group), _tree(workflow, decided[group[0]])) for group in groups.values()))
 
 
-def _tree(workflow: Workflow, decision: Decision) -> ColumnElement[Any]:
-    """A decision as nested CASEs that ask no guard twice, nor one whose answer does not matter."""
+def _meaning(
+    decision: Decision, refused: str | None = None
+) -> frozenset[tuple[frozenset[tuple[str, bool]], str | None]]:
+    """What a decision comes to, whatever the order of its guards; refused: what stands for a refusal."""
+    return frozenset(
+        (frozenset(zip(decision.guards, facts, strict=True)), refused if target is None else target)
+        for facts, target in decision.outcomes.items()
+    )
+
+
+def _tree(workflow: Workflow, decision: Decision, refused: str | None = None) -> ColumnElement[Any]:
+    """A decision as nested CASEs that ask no guard twice, nor one whose answer does not matter.
+
+    refused: what stands for a refusal; NULL unless given
+    """
 
     def grow(guards: tuple[str, ...], outcomes: Mapping[tuple[bool, ...], str | None]) -> ColumnElement[Any]:
         if len(set(outcomes.values())) == 1:
             (target,) = set(outcomes.values())
+            target = refused if target is None else target
             return null() if target is None else literal(target, Text())
         first, rest = guards[0], guards[1:]
         yes = {facts[1:]: target for facts, target in outcomes.items() if facts[0]}
@@ -318,21 +342,21 @@ def _plan(
         apply = _apply(workflow, event, entered, TARGET, workflow.id.in_(moved))
     else:
         apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
-    both = _both(workflow, event, entered, logged, one=one)
-    return Plan(Statement(log), Statement(apply), Statement(both), one, lock, ahead)
+    both = _both(workflow, event, entered, logged)
+    timed = Statement(both, {NOW.key: postgresql.PRESENT})
+    leads_to = next(iter(entered)) if len(entered) == 1 else None
+    return Plan(Statement(log), Statement(apply), Statement(both), timed, leads_to, one, lock, ahead)
 
 
-def _both(
-    workflow: Workflow, event: str, entered: set[str], log: Insert, *, one: bool
-) -> Select[*tuple[Any, ...]]:
+def _both(workflow: Workflow, event: str, entered: set[str], log: Insert) -> Select[*tuple[Any, ...]]:
     """Log and apply as one statement; what it tells is in `Plan`."""
-    columns = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target)
+    columns = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target, transition.c.at)
     logged = log.returning(*columns).cte("logged")
     applied = _apply(workflow, event, entered, logged.c.target, logged.c.row_id == workflow.id).cte("applied")
-    aside = exists(select(set_aside.c.row_id)).label("aside")
-    each = [logged.c.id, logged.c.source, logged.c.target]
-    counted = [func.count(), func.min(logged.c.id), func.max(logged.c.id)]
-    return select(*(each if one else counted), aside).select_from(logged).add_cte(applied)
+    ends = func.min(logged.c.id), func.max(logged.c.id)
+    aside = exists(select(set_aside.c.row_id))
+    rest = (func.max(logged.c[name]) for name in ("row_id", "source", "target", "at"))
+    return select(func.count(), *ends, aside, *rest).select_from(logged).add_cte(applied)
 
 
 def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Statement, ...]:

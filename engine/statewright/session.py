@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -27,16 +28,22 @@ class StoreSession(Session):
     def __init__(
         self, engine: Engine, drivers: Drivers, *, clock: Clock, writing: bool, whole: bool = False
     ) -> None:
-        super().__init__(engine, expire_on_commit=False)
         self._engine = engine
         self._wrapped: Connection | None = None
         self._clock = clock
         self.writing = writing
         self.whole = whole
-        database = dialects.of(engine)
         self._drivers = drivers
         self._committed = self._given_back = False
-        self._driver = drivers.take(database.BEGIN_WRITING if writing else database.BEGIN_READING)
+        self._last: list[Callable[[], object]] = []
+        self._driver = drivers.take(writing=writing, by_index=whole)
+
+    def __getattr__(self, name: str) -> Any:
+        # SQLAlchemy's part begins when it is asked for: a call that moves one row never does.
+        if not self.untouched:
+            raise AttributeError(f"a session has no {name}")
+        super().__init__(self._engine, expire_on_commit=False)
+        return getattr(self, name)
 
     @property
     def driver(self) -> Driver:
@@ -49,7 +56,12 @@ class StoreSession(Session):
     @property
     def untouched(self) -> bool:
         """Nobody has used SQLAlchemy on it: it holds no rows."""
-        return self._wrapped is None
+        return "identity_map" not in vars(self)
+
+    @property
+    def server_time(self) -> bool:
+        """The store goes by the database's own clock, which a statement can read for itself."""
+        return isinstance(self._clock, DatabaseClock)
 
     def instant(self) -> datetime:
         """The present instant, by the store's clock."""
@@ -71,16 +83,25 @@ class StoreSession(Session):
         self.connection()
         super().rollback()
 
+    def in_the_end(self, do: Callable[[], object]) -> None:
+        """Have an answer read that was asked for last: after `finish` has committed, if it comes with that."""
+        if self._driver.waits:
+            self._last.append(do)
+        else:
+            do()
+
     def finish(self) -> None:
         """Commit what was done, if it was not rolled back."""
-        if self.in_transaction():
+        if not self.untouched and self.in_transaction():
             super().commit()
         if self._wrapped is None:
             self._driver.commit()
             self._committed = True
+        for do in self._last:
+            do()
 
     def close(self) -> None:
-        if self._wrapped is not None or self.in_transaction():
+        if not self.untouched:
             super().close()
         if self._given_back:
             return
@@ -125,7 +146,7 @@ def hold(session: Session, *locks: Statement, **told: Any) -> None:
     mine = expect_to_write(session)
     if mine.driver.database.LOCKS_ROWS:
         for lock in locks:
-            mine.driver.run_ahead(lock, told)
+            mine.driver.ask(lock, told)
 
 
 def take_turns(session: Session) -> None:

@@ -18,22 +18,29 @@ def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
     return bindparam(name, type_=kind, required=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Compiled:
     """A statement in the words of one database: what it is told, and what its rows are.
 
-    sql:   with named parameters
-    told:  the parameters, and how each is put to the driver
-    tells: the columns, and how each is read from the driver; only of a SELECT
+    sql:    with parameters by number
+    names:  what each number stands for, the first is 1
+    puts:   how values are put to the driver that it does not take as they are, by place in the names
+    tells:  the columns, and how each is read from the driver; only of a SELECT
+    native: what the database's own connection has made of it
     """
 
     sql: str
-    told: tuple[tuple[str, Process], ...]
+    names: tuple[str, ...]
+    puts: tuple[tuple[int, Callable[[Any], Any]], ...]
     tells: tuple[tuple[str, Process], ...]
+    native: Any = None
 
-    def bound(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters as the driver takes them. Raises KeyError when one is missing."""
-        return {name: values[name] if put is None else put(values[name]) for name, put in self.told}
+    def bound(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values by number, as the driver takes them. Raises KeyError when one is missing."""
+        told = [values[name] for name in self.names]
+        for place, put in self.puts:
+            told[place] = put(told[place])
+        return told
 
     def read(self, row: Any) -> dict[str, Any]:
         """A row of the driver's as values by column."""
@@ -48,37 +55,48 @@ class Statement:
 
     What it is told is made by `parameter`; every other value in it becomes a part of its text, so that the
     planner knows it.
+
+    says: words of SQL for parameters that it is not told
     """
 
-    __slots__ = ("_compiled", "clause")
+    __slots__ = ("_compiled", "_says", "clause")
 
-    def __init__(self, clause: Executable) -> None:
+    def __init__(self, clause: Executable, says: Mapping[str, str] | None = None) -> None:
         self.clause = clause
+        self._says = says or {}
         self._compiled: dict[str, Compiled] = {}
 
-    def on(self, dialect: Dialect) -> Compiled:
-        """The statement in a database's own words."""
-        found = self._compiled.get(dialect.name)
+    def on(self, dialect: Dialect, mark: str) -> Compiled:
+        """The statement in a database's own words; mark: what the number of a parameter follows there."""
+        found = self._compiled.get(mark)
         if found is None:
-            found = self._compiled[dialect.name] = _compile(self.clause, dialect)
+            found = self._compiled[mark] = _compile(self.clause, dialect, mark, self._says)
         return found
 
 
-def _compile(clause: Executable, dialect: Dialect) -> Compiled:
+def _compile(clause: Executable, dialect: Dialect, mark: str, says: Mapping[str, str]) -> Compiled:
     compiler: Any = dialect.statement_compiler
+    numbers: dict[str, int] = {}
 
     class Inlining(compiler):  # type: ignore[misc]
         def visit_bindparam(self, parameter: Any, literal_binds: bool = False, **options: Any) -> str:  # noqa: FBT001, FBT002 - SQLAlchemy's own signature
+            if parameter.key in says:
+                return says[parameter.key]
             inline = literal_binds or parameter.value is not None
             said: str = super().visit_bindparam(parameter, literal_binds=inline, **options)
             return said
 
+        def bindparam_string(self, name: str, **options: Any) -> str:
+            hole: str = self.compilation_bindtemplate % {"name": name}
+            said: str = super().bindparam_string(name, **options)
+            return said.replace(hole, f"{mark}{numbers.setdefault(name, len(numbers) + 1)}")
+
     compiled = Inlining(dialect, clause)
-    told = tuple(
-        (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in compiled.binds.items()
-    )
+    sql = compiled.string.replace("%%", "%") if dialect.paramstyle == "pyformat" else compiled.string
+    processes = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in numbers]
     columns = clause.selected_columns if isinstance(clause, Select) else ()
     tells = tuple(
         (str(column.key), column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in columns
     )
-    return Compiled(compiled.string, told, tells)
+    puts = tuple((place, put) for place, put in enumerate(processes) if put is not None)
+    return Compiled(sql, tuple(numbers), puts, tells)

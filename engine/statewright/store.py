@@ -93,6 +93,11 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.name!r})"
 
+    @property
+    def writes_alone(self) -> bool:
+        """Who writes keeps all other writers waiting."""
+        return not self._database.LOCKS_ROWS
+
     @contextmanager
     def transaction(self, *, whole: bool = False) -> Iterator[StoreSession]:
         """A session that may write: committed at the end, rolled back by an exception.
@@ -254,11 +259,22 @@ class Store:
         connection.execute(insert(alembic_version), [{"version_num": line.head} for line in self._lines])
         return self.expected
 
-    @contextmanager
-    def _troubles(self) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except DBAPIError as error:
-            raise self._database.trouble(error, self.name) from error
+    def _troubles(self) -> _Troubles:
+        return _Troubles(self._database, self.name)
+
+
+class _Troubles:
+    """What goes wrong with the database meanwhile is told as a StoreError; but for a broken constraint."""
+
+    __slots__ = ("_database", "_name")
+
+    def __init__(self, database: dialects.Database, name: str) -> None:
+        self._database = database
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing is needed beforehand."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+            raise self._database.trouble(error, self._name) from error

@@ -39,6 +39,9 @@ SPARSE = 8
 PATIENCE = 8
 """Tries of one batch whose neighbours others have locked: a sweep waits for nobody while it holds anything."""
 
+BRIEF = 0.02
+"""Seconds that a batch takes for which others have to wait: it gets smaller until it does."""
+
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -69,14 +72,22 @@ def sweep(
 ) -> Swept:
     """Move every row whose deadline has come, each batch in a transaction of its own.
 
-    batch: rows in a transaction, at the most
-    pause: seconds between two batches, in which other writers get in
+    batch: rows in a transaction, at the most; fewer where other writers wait for its end for longer than `BRIEF`
+    pause: seconds between two batches, in which other writers get in; with none, nobody is considered
     stop:  asked between batches; True ends the sweep with what is done
     """
     _expect_positive(batch)
     swept = Swept()
     for workflow, deadline in deadlines(workflows):
-        turn = _Turn(workflow, deadline, actor=actor, batch=batch, swept=swept, opened=store.transaction)
+        turn = _Turn(
+            workflow,
+            deadline,
+            actor=actor,
+            batch=batch,
+            swept=swept,
+            opened=store.transaction,
+            brief=pause > 0 and store.writes_alone,
+        )
         for _ in turn.batches(reading=store.reading):
             progress(swept)
             if stop():
@@ -150,6 +161,7 @@ class _Turn:
     swept: Swept
     opened: Callable[[], AbstractContextManager[StoreSession]]
     now: datetime | None = None
+    brief: bool = False
 
     def batches(self, reading: Callable[[], AbstractContextManager[StoreSession]]) -> Iterator[None]:
         """Fire until nothing is due, yielding after every batch.
@@ -167,6 +179,7 @@ class _Turn:
                         return
                     skipping = self._anything_set_aside(session)
                     looked = True
+            began = time.perf_counter()
             try:
                 moved = self._fire(skipping=skipping, limit=limit, after=after)
             except StoreError as error:
@@ -196,8 +209,16 @@ class _Turn:
                     after = -LARGEST if self._many_due(session) else None
             elif after is not None:
                 after, looked = moved.passed, True
-            tries, limit = 0, min(limit * 4, self.batch)
+            tries, limit = 0, self._next(limit, time.perf_counter() - began)
             yield
+
+    def _next(self, limit: int, seconds: float) -> int:
+        """How many rows the next batch moves at the most, after one of so many took so long."""
+        if self.brief and seconds > BRIEF:
+            return max(limit // 2, 1)
+        if self.brief and seconds > BRIEF / 3:
+            return limit
+        return min(limit * 2, self.batch)
 
     def _fire(
         self, *, skipping: bool, limit: int, after: int | None = None, among: Sequence[int] | None = None

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from sqlalchemy import BigInteger, ColumnElement, Row, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
 from sqlmodel import Session
 
 from statewright import dialects, keys, plan
+from statewright.chain import Chain, Logged
 from statewright.errors import Conflict, WrongArguments
 from statewright.explain import refusal
 from statewright.log import FORCE, START
 from statewright.parameters import LARGEST, bound, wrong
 from statewright.plan import Plan
 from statewright.session import expect_to_write
-from statewright.statement import Statement, parameter
-from statewright.tables import set_aside, transition
 from statewright.workflow import Deadline, Workflow
 
 
@@ -69,7 +67,7 @@ def fire(
     if not moved.rows:
         if replayed := call.replay(row_id):
             return replayed
-        raise refusal(session, workflow, event, row_id, now=call.now, arguments=arguments or {})
+        raise refusal(session, workflow, event, row_id, now=call.chain.now, arguments=arguments or {})
     return moved
 
 
@@ -170,7 +168,7 @@ def force(session: Session, workflow: Workflow, row_id: int, target: str, *, act
     call = _Call(session, workflow, FORCE, actor=actor, reason=reason)
     moved = call.run_for(row_id, plan.for_row(workflow, FORCE, target))
     if not moved.rows:
-        raise refusal(session, workflow, FORCE, row_id, now=call.now, arguments={})
+        raise refusal(session, workflow, FORCE, row_id, now=call.chain.now, arguments={})
     return moved
 
 
@@ -190,29 +188,24 @@ class _Call:
         now: datetime | None = None,
         waiting: bool = True,
     ) -> None:
-        self.tried = f"cannot {event.replace('_', ' ')} {workflow.noun}"
-        self.facts: dict[str, Any] = {"workflow": workflow.name, "event": event, "row_id": None}
-        for problem in _problems_of_texts(actor, reason, key):
-            raise WrongArguments(f"{self.tried}: {problem}", **self.facts)
+        if problem := _problem_of_texts(actor, reason, key):
+            tried = f"cannot {event.replace('_', ' ')} {workflow.noun}"
+            raise WrongArguments(f"{tried}: {problem}", workflow=workflow.name, event=event, row_id=None)
         self.session = expect_to_write(session)
-        self.driver = self.session.driver
-        self.database = self.driver.database
-        self.waiting = waiting
         self.workflow = workflow
         self.event = event
         self.key = key
-        self.now = now or self.session.instant()
         self.batch = random.getrandbits(63)
         self.payload = _payload(arguments or {})
-        self.told: dict[str, Any] = {
-            **bound(self.now, arguments or {}),
+        told = {
+            **bound(now, arguments or {}),
             "step_batch": self.batch,
             "actor": actor,
             "reason": reason,
             "key": key,
             "payload": self.payload,
         }
-        self.cascaded: Counter[tuple[str, str]] = Counter()
+        self.chain = Chain(self.session, workflow, event, told, waiting=waiting)
 
     def replay(self, row_id: int | None) -> Moved | None:
         """What an earlier call with the same key did; None when there was none."""
@@ -241,120 +234,40 @@ class _Call:
 
         row: the only one that is moved, or the last one that a walk has passed
         """
-        self.session.flush()
+        if not self.session.untouched:
+            self.session.flush()
         one = row if steps.one else None
         try:
             # Of a call with a key, an earlier one is looked for when this one fails.
             alone = self.session.whole and self.key is None
             with nullcontext() if alone else self._whole_or_not_at_all():
-                moved = self._move(steps, row)
+                moved = self.chain.run(steps, row)
+                if moved.rows and self.key is not None:
+                    self._keep(moved)
         except (IntegrityError, DataError) as error:
             # Another call with the same key may have come to its end just now.
             if replayed := self.replay(one):
                 return replayed
             self._conflict(one, f"the database refused: {dialects.violated(error)}")
-        if moved.rows and self.session.identity_map:
+        if moved.rows and not self.session.untouched and self.session.identity_map:
             self._refresh()
-        return Moved(moved.rows, self.batch, dict(self.cascaded), passed=self._passed(steps, moved, row))
+        walking = moved.rows and row is not None and not steps.one
+        passed = self.chain.passed(moved) if walking else None
+        return Moved(moved.rows, self.batch, dict(self.chain.cascaded), passed=passed)
 
-    def _passed(self, steps: Plan, moved: _Logged, row: int | None) -> int | None:
-        if steps.one or row is None or not moved.rows:
-            return None
-        passed: int = self.driver.run(_PASSED, self._reach(moved.first, moved.last)).fetchone()[0]
-        return passed
-
-    def _move(self, steps: Plan, row: int | None) -> _Logged:
-        """Log, then apply, then whatever that set off, each move with all that follows from it."""
-        if not steps.one and self.database.BY_INDEX:
-            self.driver.say_ahead(self.database.BY_INDEX)
-        moved = self._step(steps, {**self.told, "step_row": row})
-        if moved.rows and self.key is not None:
-            keys.keep(
-                self.session.connection(), after=moved.first - 1, batch=self.batch, at=self.now, moved=moved.rows
-            )
-        ahead = self._cascades(self.workflow, self.event, moved, row) if moved.rows else []
-        aside, last = moved.aside, moved.last
-        while ahead:
-            workflow, event, following, told = ahead.pop()
-            rows = self._step(following, told)
-            if rows.rows:
-                self.cascaded[workflow.name, event] += rows.rows
-                ahead += self._cascades(workflow, event, rows, None)
-                aside, last = aside or rows.aside, max(last, rows.last)
-        if not steps.one and self.database.BY_CHOICE:
-            self.driver.say_ahead(self.database.BY_CHOICE)
-        if moved.rows and (self._anything_aside() if aside is None else aside):
-            by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
-            mended = _DONE_OR_CHANGED if by_itself else _MOVED
-            self.driver.run(mended, self._reach(moved.first, last))
-        return moved
-
-    def _anything_aside(self) -> bool:
-        # Where nothing is, SQLite would look through all log rows of the move to find it out.
-        return self.driver.run(_ASIDE, {}).fetchone() is not None
-
-    def _cascades(self, workflow: Workflow, event: str, moved: _Logged, row: int | None) -> list[_Ahead]:
-        """What a move sets off, the last first."""
-        one = moved.target is not None
-        reach = self._reach(moved.first, moved.last)
-        if one:
-            reach |= {"step_row": row, "step_cause": moved.first}
-        return [
-            (
-                workflow.neighbour(each),
-                each.event,
-                plan.for_cascade(workflow, each, one=one, waiting=self.waiting),
-                reach,
-            )
-            for each in reversed(workflow.cascades_of(event, moved.target))
-            if not (one and each.leaving and moved.source not in each.leaving)
-        ]
-
-    def _reach(self, first: int, last: int) -> dict[str, Any]:
-        """What a statement is told that is about these log rows."""
-        return {**self.told, "step_after": first - 1, "step_upto": last}
-
-    def _step(self, steps: Plan, told: dict[str, Any]) -> _Logged:
-        """Write the log rows, have their rows follow, and tell which log rows they are."""
-        if self.database.LOCKS_ROWS:
-            return self._step_among_others(steps, told)
-        run = self.driver.run
-        logged = run(steps.log, told)
-        rows, last = logged.rowcount, logged.lastrowid
-        if not rows:
-            return _NOTHING
-        if steps.one:
-            # To have the INSERT return these takes three times as long.
-            source, target = run(_WHENCE, {"log_id": last}).fetchone()
-            run(steps.apply, {**told, "step_target": target})
-            return _Logged(1, last, last, source=source, target=target)
-        # Who writes is alone, so the ids follow each other.
-        run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
-        return _Logged(rows, last - rows + 1, last)
-
-    def _step_among_others(self, steps: Plan, told: dict[str, Any]) -> _Logged:
-        """The same where several write at once: lock first, then log and apply as one statement."""
-        run = self.driver.run
-        for ahead in steps.ahead:
-            self.driver.run_ahead(ahead, told)
-        if steps.lock is not None and steps.one:
-            self.driver.run_ahead(steps.lock, told)
-        elif steps.lock is not None:
-            told["step_locked"] = [row_id for (row_id, *_) in run(steps.lock, told).fetchall()]
-            if not told["step_locked"]:
-                return _NOTHING
-        for found in run(steps.both, told).fetchall():
-            if steps.one:
-                log_id, source, target, aside = found
-                return _Logged(1, log_id, log_id, aside=aside, source=source, target=target)
-            if found[0]:
-                return _Logged(*found)
-        return _NOTHING
+    def _keep(self, moved: Logged) -> None:
+        keys.keep(
+            self.session.connection(),
+            after=moved.first - 1,
+            batch=self.batch,
+            at=self.chain.now,
+            moved=moved.rows,
+        )
 
     @contextmanager
     def _whole_or_not_at_all(self) -> Iterator[None]:
         """A savepoint, in plain SQL: SQLAlchemy's own costs three times as much, and each call makes one."""
-        say = self.driver.say
+        say = self.session.driver.say
         say("SAVEPOINT step")
         try:
             yield
@@ -368,7 +281,7 @@ class _Call:
 
     def _refresh(self) -> None:
         """Let rows that the caller holds in this session show what became of them."""
-        moved = {self.workflow.name, *(name for name, _ in self.cascaded)}
+        moved = {self.workflow.name, *(name for name, _ in self.chain.cascaded)}
         held: dict[Any, list[int]] = {}
         for row in self.session.identity_map.all_states():
             if getattr(row.mapper.local_table, "info", {}).get("workflow") in moved and row.identity:
@@ -379,47 +292,11 @@ class _Call:
                 self.session.execute(chosen.execution_options(populate_existing=True)).all()
 
     def _conflict(self, row_id: int | None, why: str) -> NoReturn:
-        subject = self.tried if row_id is None else f"{self.tried} {row_id}"
-        raise Conflict(f"{subject}: {why}", **{**self.facts, "row_id": row_id}) from None
+        tried = f"cannot {self.event.replace('_', ' ')} {self.workflow.noun}"
+        subject = tried if row_id is None else f"{tried} {row_id}"
+        raise Conflict(f"{subject}: {why}", workflow=self.workflow.name, event=self.event, row_id=row_id) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Logged:
-    """The log rows of one move: how many, and the ids of the first and the last.
-
-    source, target: of the one row that was asked for by its id
-    aside:          whether any row at all is set aside; None where it was not looked for
-    """
-
-    rows: int
-    first: int
-    last: int
-    aside: bool | None = None
-    source: str | None = None
-    target: str | None = None
-
-
-_NOTHING = _Logged(0, 0, 0)
-_Ahead = tuple[Workflow, str, Plan, dict[str, Any]]
-_ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
-_ROWS = select(transition.c.workflow, transition.c.row_id).where(plan.REACH)
-_WHENCE = Statement(
-    select(transition.c.source, transition.c.target).where(transition.c.id == parameter("log_id", BigInteger()))
-)
-_PASSED = Statement(select(func.max(transition.c.row_id)).where(plan.REACH))
-_ASIDE = Statement(select(set_aside.c.row_id).limit(1))
-_MOVED = Statement(delete(set_aside).where(_ROW.in_(_ROWS)))
-# A reminder, which leaves a row where it is, does not mend the expiry that the database refused.
-_DONE_OR_CHANGED = Statement(
-    delete(set_aside).where(
-        or_(
-            _ROW.in_(_ROWS.where(transition.c.source != transition.c.target)),
-            tuple_(set_aside.c.workflow, set_aside.c.row_id, set_aside.c.event).in_(
-                _ROWS.add_columns(transition.c.event)
-            ),
-        )
-    )
-)
 _AT_ONCE = 10_000
 
 
@@ -435,14 +312,15 @@ def _check_target(workflow: Workflow, event: str, target: str, row_id: int | Non
         )
 
 
-def _problems_of_texts(actor: str, reason: str | None, key: str | None) -> Iterator[str]:
+def _problem_of_texts(actor: str, reason: str | None, key: str | None) -> str | None:
     for name, text in (("actor", actor), ("reason", reason), ("key", key)):
         if (text is not None or name == "actor") and (problem := wrong(name, str, text)):
-            yield problem
+            return problem
     if not actor.strip():
-        yield "expected an actor, the name that goes into the history"
+        return "expected an actor, the name that goes into the history"
     if key is not None and not key.strip():
-        yield "expected a key, got an empty one"
+        return "expected a key, got an empty one"
+    return None
 
 
 def _deed(entry: Row[Any]) -> str:

@@ -153,20 +153,26 @@ class Workflow:
 
     def check_call(self, event: str, arguments: Mapping[str, Any]) -> None:
         """Raise UnknownEvent, or WrongArguments when one is missing, unknown or of the wrong type."""
-        tried = f"cannot {event.replace('_', ' ')} {self.noun}"
-        facts = {"workflow": self.name, "event": event, "row_id": None}
         if event not in self.decisions.events:
-            raise UnknownEvent(
-                f"{tried}: there is no such event; expected one of {', '.join(self.decisions.events)}", **facts
-            )
-        expected = self.arguments.get(event, {})
-        for name in arguments.keys() - expected.keys():
-            raise WrongArguments(f"{tried}: it takes no argument {name}", **facts)
+            expected = ", ".join(self.decisions.events)
+            problem: str | None = f"there is no such event; expected one of {expected}"
+        else:
+            problem = self._problem_of_call(self.arguments.get(event, {}), arguments)
+        if problem:
+            kind = WrongArguments if event in self.decisions.events else UnknownEvent
+            tried = f"cannot {event.replace('_', ' ')} {self.noun}"
+            raise kind(f"{tried}: {problem}", workflow=self.name, event=event, row_id=None)
+
+    def _problem_of_call(self, expected: Mapping[str, type], given: Mapping[str, Any]) -> str | None:
+        for name in given:
+            if name not in expected:
+                return f"it takes no argument {name}"
         for name, kind in expected.items():
-            if name not in arguments:
-                raise WrongArguments(f"{tried}: the argument {name} is missing", **facts)
-            if problem := wrong(name, kind, arguments[name]):
-                raise WrongArguments(f"{tried}: {problem}", **facts)
+            if name not in given:
+                return f"the argument {name} is missing"
+            if problem := wrong(name, kind, given[name]):
+                return problem
+        return None
 
     def _problems(self, guard_names: list[str]) -> Iterator[str]:
         """In an order in which each look may rely on those before it."""

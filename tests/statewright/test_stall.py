@@ -51,12 +51,18 @@ def store(url: str, between: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator
     store.close()
 
 
-def test_a_statement_that_is_never_answered_is_given_up(store: Store, between: Proxy) -> None:
+@pytest.mark.parametrize("asked", ["through SQLAlchemy", "through the driver"])
+def test_a_statement_that_is_never_answered_is_given_up(store: Store, between: Proxy, asked: str) -> None:
     def ask() -> None:
         with store.transaction() as session:
-            assert session.connection().execute(text("SELECT 1")).scalar() == 1
+            said = (
+                (lambda: session.connection().execute(text("SELECT 1")))
+                if asked == "through SQLAlchemy"
+                else (lambda: session.driver.say("SELECT 1"))
+            )
+            assert said().fetchone() == (1,)
             between.stall()
-            session.connection().execute(text("SELECT 1"))
+            said()
 
     with pytest.raises(StoreError) as given_up:
         ask()

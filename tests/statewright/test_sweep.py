@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -362,6 +364,28 @@ def test_others_get_in_between_two_batches(theatre: Store, clock: ManualClock) -
 
     swept(theatre, batch=5, progress=write)
     assert len(written) == 2
+
+
+def test_a_batch_gets_smaller_while_others_have_to_wait_for_its_end(
+    theatre: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with theatre.transaction() as session:
+        add_halls(session, *({"ends_at": days(8)} for _ in range(30)))
+    clock.set(days(1))
+    # Each batch takes a twentieth of a second.
+    monkeypatch.setattr("statewright.sweep.time.perf_counter", partial(next, count(0, 0.05)))
+    totals = [0]
+    sweep(
+        theatre,
+        THEATRE,
+        actor="daemon",
+        batch=16,
+        pause=0.001,
+        progress=lambda swept: totals.append(swept.moved["hall", "remind"]),
+    )
+    batches = [after - before for before, after in pairwise(totals)]
+    # On a server nobody waits for rows other than their own.
+    assert batches == ([16, 14] if theatre.url.startswith("postgresql") else [16, 8, 4, 2])
 
 
 @pytest.mark.parametrize("batch", [0, -1])

@@ -73,6 +73,8 @@ class Database(Protocol):
     WAITS_FOR_ANSWERS: bool
     BEGIN_READING: str
     BEGIN_WRITING: str
+    MARK: str
+    PRESENT: str
     BY_INDEX: str
     BY_CHOICE: str
     KEEPS_MONTHS: bool
@@ -107,8 +109,6 @@ class Database(Protocol):
     def take_your_time(self, connection: Connection, /) -> None: ...
 
     def trouble(self, error: DBAPIError, name: str, /) -> StoreError: ...
-
-    def together(self, connection: Any, said: Sequence[tuple[str, Any]], /) -> Any: ...
 
     def keep_values_out(self, error: Exception, /) -> None: ...
 

@@ -39,10 +39,25 @@ BEGIN_READING: str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """A session that only reads sees all of it at one moment."""
 BEGIN_WRITING: str = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
-_WAYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-BY_INDEX: str = "SELECT " + ", ".join(f"set_config('{way}', 'off', true)" for way in _WAYS)
-BY_CHOICE: str = "SELECT " + ", ".join(f"set_config('{way}', 'on', true)" for way in _WAYS)
-"""The planner knows nothing of the size of what was just written, and would read whole tables to join it."""
+MARK: str = "$"
+"""What the number of a parameter follows in a statement."""
+
+PRESENT: str = "statement_timestamp()"
+"""The instant at which a statement begins to run, by the server's clock."""
+
+_WAYS = {
+    # The planner knows nothing of the size of what was just written, and would read whole tables to join it.
+    "enable_seqscan": ("off", "on"),
+    "enable_hashjoin": ("off", "on"),
+    "enable_mergejoin": ("off", "on"),
+    # To plan such a statement anew each time takes longer than to run it for a few rows.
+    "plan_cache_mode": ("force_generic_plan", "auto"),
+}
+BY_INDEX, BY_CHOICE = (
+    "SELECT " + ", ".join(f"set_config('{way}', '{values[which]}', true)" for way, values in _WAYS.items())
+    for which in (0, 1)
+)
+"""Said before and after statements that go to each row by an index."""
 
 OLDEST = 14
 
@@ -199,6 +214,9 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT,
+        "client_encoding": "utf8",
+        # The driver, with statements of its own to forget, would have the server forget all, ours too.
+        "prepare_threshold": None,
         "keepalives_idle": SILENCE,
         "keepalives_interval": SILENCE // 3,
         "keepalives_count": 3,
@@ -252,14 +270,6 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
 
     begin_with(engine, reading=BEGIN_READING, writing=BEGIN_WRITING)
     return engine
-
-
-def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
-    """Send several statements at once, each run after the other is done; the answer of the last."""
-    if len(said) == 1:
-        return connection.execute(*said[0])
-    with connection.pipeline():
-        return [connection.execute(words, values) for words, values in said][-1]
 
 
 def clock(engine: Engine, name: str) -> Clock:

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.waiting import Ready
 
+from statewright.dialects.postgresql_wire import Wire
+
 Result = TypeVar("Result")
 
 _AT_WORK = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
 
 
-class Link(psycopg.Connection[Any]):
+class Link(Wire):
     """The driver's connection, which by itself would wait for ever where something in between swallows all.
 
     The system finds out about a peer that is gone, the server about a statement that takes too long: neither

@@ -30,6 +30,8 @@ WAITS_FOR_ANSWERS: bool = False
 BEGIN_READING: str = "BEGIN"
 BEGIN_WRITING: str = sqlite_turn.BEGIN
 
+MARK: str = "?"
+PRESENT: str = ""
 BY_INDEX: str = ""
 BY_CHOICE: str = ""
 
@@ -251,14 +253,6 @@ _TROUBLES = {
     "disk is full": 'cannot write to the database "{name}": the disk is full',
     "disk I/O error": 'cannot read or write the database "{name}": the disk reports an error',
 }
-
-
-def together(connection: Any, said: Sequence[tuple[str, Any]]) -> Any:
-    """Run several statements; the answer of the last."""
-    return [
-        connection.begin_writing() if words == BEGIN_WRITING else connection.execute(words, values or ())
-        for words, values in said
-    ][-1]
 
 
 def keep_values_out(_error: Exception) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,18 +85,12 @@ class SparkAds:
             with session.begin_nested():
                 yield session
 
-    @contextmanager
-    def call(self, session: Session | None) -> Iterator[Session]:
+    def call(self, session: Session | None) -> AbstractContextManager[Session]:
         """A transaction for one verb: its own, or a part of the caller's; undone as a whole if it fails."""
         if session is None:
-            with self.store.transaction(whole=True) as mine:
-                yield mine
-        elif of_a_store(session).whole:
-            # A verb within a verb fails with it.
-            yield session
-        else:
-            with self.transaction(session):
-                yield session
+            return self.store.transaction(whole=True)
+        # A verb within a verb fails with it.
+        return nullcontext(session) if of_a_store(session).whole else self.transaction(session)
 
     @contextmanager
     def reading(self, session: Session | None = None) -> Iterator[Session]:

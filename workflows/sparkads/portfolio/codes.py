@@ -20,7 +20,7 @@ from sparkads.video_code import HELD, OVER, RUNNING, codes
 from statewright.dialects import LAST_INSTANT, Identifier
 from statewright.session import hold, instant, locking, of_a_store
 from statewright.statement import Statement, parameter
-from statewright.transition import Moved, fire_all
+from statewright.transition import Moved, fire, fire_all
 
 
 class Codes(Noun[VideoCode]):
@@ -72,17 +72,15 @@ class Codes(Noun[VideoCode]):
             row_id = self._insert(writing, {**values, "account_id": owner.id, "post_id": about.id})
             self._begin(writing, row_id, actor=actor, key=key)
             self.spark.accounts.identity_for(writing, id_of(owner), about.creator, kind=BY_CODE, actor=actor)
-            self._serve_one(writing, row_id, actor=actor)
+            needed = of_a_store(writing).driver.run(_NEEDED, {"served": row_id})
+            self._serve_one(writing, row_id, needed, actor=actor)
             return self._fresh(writing, row_id)
 
     def authorize(
         self, code: VideoCode | int, *, actor: str, key: str | None = None, session: Session | None = None
     ) -> VideoCode:
         """TikTok accepted it: ads that waited for it are authorized with it. Refused once its days are over."""
-        with self.spark.call(session) as writing:
-            self._move(writing, "authorize", code, actor=actor, key=key)
-            self._serve_one(writing, id_of(code), actor=actor)
-            return self._fresh(writing, id_of(code))
+        return self._fire_and_serve("authorize", code, actor=actor, key=key, session=session)
 
     def reject(
         self,
@@ -94,10 +92,7 @@ class Codes(Noun[VideoCode]):
         session: Session | None = None,
     ) -> VideoCode:
         """TikTok did not accept it; the reason is what it said. Ads that waited for it take another, if any."""
-        with self.spark.call(session) as writing:
-            self._move(writing, "reject", code, actor=actor, reason=reason, key=key)
-            self._serve_one(writing, id_of(code), actor=actor)
-            return self._fresh(writing, id_of(code))
+        return self._fire_and_serve("reject", code, actor=actor, reason=reason, key=key, session=session)
 
     def extend(
         self,
@@ -115,9 +110,7 @@ class Codes(Noun[VideoCode]):
         self.check_days(days)
         with self.spark.call(session) as writing:
             self._check_end(writing, code, days)
-            self._move(writing, "extend", code, actor=actor, key=key, days=days)
-            self._serve_one(writing, id_of(code), actor=actor)
-            return self._fresh(writing, id_of(code))
+            return self._fire_and_serve("extend", code, actor=actor, key=key, days=days, session=writing)
 
     def revoke(
         self,
@@ -132,10 +125,7 @@ class Codes(Noun[VideoCode]):
 
         If the account has another code for the post, they are authorized again by that one.
         """
-        with self.spark.call(session) as writing:
-            self._move(writing, "revoke", code, actor=actor, reason=reason, key=key)
-            self._serve_one(writing, id_of(code), actor=actor)
-            return self._fresh(writing, id_of(code))
+        return self._fire_and_serve("revoke", code, actor=actor, reason=reason, key=key, session=session)
 
     def delete(
         self, code: VideoCode | int, *, actor: str, key: str | None = None, session: Session | None = None
@@ -256,10 +246,36 @@ class Codes(Noun[VideoCode]):
     def _hold_one(self, session: Session, row_id: int) -> None:
         hold(session, *_AROUND_ONE, served=row_id)
 
-    def _serve_one(self, session: Session, code_id: int, *, actor: str) -> None:
+    def _fire_and_serve(
+        self,
+        event: str,
+        code: VideoCode | int,
+        *,
+        actor: str,
+        reason: str | None = None,
+        key: str | None = None,
+        session: Session | None,
+        **arguments: Any,
+    ) -> VideoCode:
+        """A whole verb after which ads may change from one code to another."""
+        row_id = self._id_of(code)
+        with self.spark.call(session) as writing:
+            self._hold_one(writing, row_id)
+            # Asked here, it is answered together with the move.
+            asked = _NEEDED if event in _GIVING else _NEEDED_FROM_ANOTHER
+            needed = of_a_store(writing).driver.ask(asked, {"served": row_id})
+            fire(writing, codes, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments)
+            self._serve_one(writing, row_id, needed, actor=actor)
+            return self._left(writing, row_id, alone=session is None)
+
+    def _serve_one(self, session: Session, code_id: int, needed: Any, *, actor: str) -> None:
+        """`serve` for one code.
+
+        needed: the answer to `_NEEDED`, or `_NEEDED_FROM_ANOTHER`, whether any ad needs a code for its post which
+                there may be: most often none does
+        """
         driver = of_a_store(session).driver
-        # To find out that no ad needs a code for this post takes a tenth of the time that it takes to give it one.
-        if driver.one(_NEEDED, {"served": code_id}) and driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
+        if needed.fetchone() and driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
             fire_all(session, ads, "authorize", _standing_on(_code.id == code_id), actor=actor)
 
     def _serve_moved(self, session: Session, selection: dict[str, Any], *, actor: str) -> None:
@@ -354,13 +370,21 @@ def around(posts: Any) -> tuple[Statement, ...]:
     )
 
 
+_GIVING = {"authorize", "extend"}
+"""Events after which a code can serve ads; after others, only another code can."""
+
 # Built once: they run with every call that moves one code.
 _SERVED = parameter("served", Identifier)
 _AROUND_ONE = around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
 _AROUND_POST = around([parameter("post", Identifier)])
 _TAKING_ONE = Statement(_taking(_code.id == _SERVED))
-_NEEDED = Statement(
-    select(_need.ad_id)
-    .where(_need.post_id == select(_code.post_id).where(_code.id == _SERVED).scalar_subquery())
-    .limit(1)
+_needing = select(_need.ad_id).where(
+    _need.post_id == select(_code.post_id).where(_code.id == _SERVED).scalar_subquery()
+)
+_other = table(VideoCode).alias("another").c
+_NEEDED = Statement(_needing.limit(1))
+_NEEDED_FROM_ANOTHER = Statement(
+    _needing.where(
+        exists().where(_other.post_id == _need.post_id, _other.state.in_(RUNNING), _other.id != _SERVED)
+    ).limit(1)
 )

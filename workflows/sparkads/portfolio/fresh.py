@@ -1,4 +1,4 @@
-"""A row as it is in the database now, as an object of its class."""
+"""A row as it is in the database, as an object of its class."""
 
 from __future__ import annotations
 
@@ -27,9 +27,20 @@ def fresh(session: Session, row: type[R], row_id: int) -> R | None:
         return mine.get(row, row_id, populate_existing=True)
     chosen, mapper = _known(row)
     found = mine.driver.one(chosen, {"wanted": row_id})
-    if found is None:
-        return None
+    return None if found is None else _filled(mapper.class_manager.new_instance(), mapper, row_id, found)
+
+
+def left(session: Session, row: type[R], row_id: int) -> R:
+    """A row that is there, as this transaction leaves it: empty until then, to be read together with its end."""
+    mine = of_a_store(session)
+    chosen, mapper = _known(row)
     made: R = mapper.class_manager.new_instance()
+    answer = mine.driver.ask(chosen, {"wanted": row_id})
+    mine.in_the_end(lambda: _filled(made, mapper, row_id, mine.driver.read(chosen, answer) or {}))
+    return made
+
+
+def _filled(made: R, mapper: Mapper[Any], row_id: int, found: dict[str, Any]) -> R:
     vars(made).update(found)
     # That is what tells a row which was loaded from one that is new.
     instance_state(made).key = mapper.identity_key_from_primary_key((row_id,))

@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import WrongInput
-from sparkads.portfolio.fresh import fresh
+from sparkads.portfolio.fresh import fresh, left
 from statewright.clash import attempt
 from statewright.dialects import violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
@@ -23,7 +23,7 @@ from statewright.explain import Possibility, Preview, can, preview, refusal, wai
 from statewright.keys import recall
 from statewright.log import START, Elsewhere, Entry, elsewhere, history
 from statewright.parameters import LARGEST, storable
-from statewright.session import instant
+from statewright.session import instant, of_a_store
 from statewright.transition import Moved, fire, fire_all, force, start
 from statewright.workflow import Workflow
 
@@ -132,6 +132,12 @@ class Noun(Generic[R]):
             raise UnknownRow(f"there is no {noun} {row_id}", workflow=self.workflow.name, event="", row_id=row_id)
         return found
 
+    def _left(self, writing: Session, row_id: int, *, alone: bool) -> R:
+        """The row as a verb leaves it; alone: the transaction is the verb's own, and ends with it."""
+        if alone and of_a_store(writing).untouched:
+            return left(writing, self.row, row_id)
+        return self._fresh(writing, row_id)
+
     def _fire(
         self,
         event: str,
@@ -144,25 +150,11 @@ class Noun(Generic[R]):
         **arguments: Any,
     ) -> R:
         """A whole verb: move one row, and return it."""
-        with self.spark.call(session) as writing:
-            self._move(writing, event, subject, actor=actor, reason=reason, key=key, **arguments)
-            return self._fresh(writing, self._id_of(subject))
-
-    def _move(
-        self,
-        session: Session,
-        event: str,
-        subject: R | int,
-        *,
-        actor: str,
-        reason: str | None = None,
-        key: str | None = None,
-        **arguments: Any,
-    ) -> None:
-        """A verb's part that moves one row."""
         row_id = self._id_of(subject)
-        self._hold_one(session, row_id)
-        fire(session, self.workflow, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments)
+        with self.spark.call(session) as writing:
+            self._hold_one(writing, row_id)
+            fire(writing, self.workflow, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments)
+            return self._left(writing, row_id, alone=session is None)
 
     def _fire_all(
         self,

@@ -1,0 +1,243 @@
+"""One step with all that it sets off: log, apply, cascade, in a few statements for one row or a million."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, delete, exists, func, or_, select, tuple_
+
+from statewright import plan
+from statewright.declaration import Cascade
+from statewright.plan import Plan
+from statewright.session import StoreSession
+from statewright.statement import Statement, parameter
+from statewright.tables import set_aside, transition
+from statewright.workflow import Workflow
+
+
+class Chain:
+    """The steps of one call; every statement of it is told the same.
+
+    told:     by the names that the statements know; `now` may be None, and is then the database's to tell
+    waiting:  for neighbours that somebody else has locked; otherwise it fails at once
+    cascaded: how many rows moved, by (workflow, event), other than those of the call's own event
+    """
+
+    def __init__(
+        self, session: StoreSession, workflow: Workflow, event: str, told: dict[str, Any], *, waiting: bool
+    ) -> None:
+        self.session = session
+        self.driver = session.driver
+        self.database = self.driver.database
+        self.workflow = workflow
+        self.event = event
+        self.told = told
+        self.waiting = waiting
+        self.cascaded: Counter[tuple[str, str]] = Counter()
+        self.by_index = session.whole
+
+    @property
+    def now(self) -> datetime:
+        """The instant of the call; where no statement has taken it yet, it is taken now."""
+        if self.told["now"] is None:
+            self.told["now"] = self.session.instant()
+        now: datetime = self.told["now"]
+        return now
+
+    def run(self, steps: Plan, row: int | None) -> Logged:
+        """Log, then apply, then whatever that set off, each move with all that follows from it.
+
+        row: the only one that is moved, or the last one that a walk has passed
+        """
+        if not (steps.one and self.session.server_time):
+            self.told["now"] = self.now
+        if not steps.one:
+            self._go_by_index()
+        own = _Ahead(self.workflow, self.event, steps, {**self.told, "step_row": row})
+        ahead: list[_Ahead] = []
+        moved = self._step(own, ahead)
+        aside, last = moved.aside, moved.last
+        while ahead:
+            following = ahead.pop()
+            rows = self._step(following, ahead)
+            if rows.rows:
+                self.cascaded[following.workflow.name, following.event] += rows.rows
+                aside, last = aside or rows.aside, max(last, rows.last)
+        if self.by_index and not self.session.whole:
+            self.driver.ask_for(self.database.BY_CHOICE)
+        if moved.rows and (self._anything_aside() if aside is None else aside):
+            by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
+            mended = _DONE_OR_CHANGED if by_itself else _MOVED
+            self.driver.run(mended, self._reach(moved.first, last))
+        return moved
+
+    def passed(self, moved: Logged) -> int:
+        """The highest id of the rows that the call itself moved."""
+        if moved.row is not None:
+            return moved.row
+        passed: int = self.driver.run(_PASSED, self._reach(moved.first, moved.last)).fetchone()[0]
+        return passed
+
+    def _go_by_index(self) -> None:
+        """Have the planner look rows up one by one, in statements that join rows of the log."""
+        if self.database.BY_INDEX and not self.by_index:
+            self.by_index = True
+            self.driver.ask_for(self.database.BY_INDEX)
+
+    def _anything_aside(self) -> bool:
+        # Where nothing is, SQLite would look through all log rows of the move to find it out.
+        return self.driver.run(_ASIDE, {}).fetchone() is not None
+
+    def _reach(self, first: int, last: int) -> dict[str, Any]:
+        """What a statement is told that is about these log rows."""
+        return {**self.told, "step_after": first - 1, "step_upto": last}
+
+    def _step(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
+        """Write the log rows and have their rows follow; what that sets off is added to what is ahead."""
+        run = self._step_among_others if self.database.LOCKS_ROWS else self._step_alone
+        return run(own, ahead)
+
+    def _step_alone(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
+        """Where who writes is alone: log, then apply. The ids of the log rows follow each other."""
+        run, steps, told = self.driver.run, own.steps, own.told
+        logged = run(steps.log, told)
+        rows, last = logged.rowcount, logged.lastrowid
+        if not rows:
+            return _NOTHING
+        if rows == 1:
+            # To have the INSERT return these takes three times as long.
+            moved = Logged(1, last, last, *run(_WHENCE, {"log_id": last}).fetchone())
+        else:
+            moved = Logged(rows, last - rows + 1, last)
+        run(steps.apply, {**told, "step_after": last - rows, "step_upto": last, "step_target": moved.target})
+        ahead += self._set_off(own, moved)
+        return moved
+
+    def _step_among_others(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
+        """Where several write at once: lock, then log and apply as one statement.
+
+        What is ahead of one row is locked with it, to save the server's answers a way.
+        """
+        ask, steps, told = self.driver.ask, own.steps, own.told
+        row = told["step_row"] if steps.one else None
+        for each in steps.ahead:
+            ask(each, told)
+        if steps.lock is not None and steps.one:
+            ask(steps.lock, told)
+        elif steps.lock is not None:
+            locked = own.locked or self.driver.run(steps.lock, told)
+            told["step_locked"] = ids = [row_id for (row_id, *_) in locked.fetchall()]
+            if not ids:
+                return _NOTHING
+            row = ids[0] if len(ids) == 1 else None
+            self._go_by_index()
+        answer = ask(steps.timed if told["now"] is None else steps.both, told)
+        foreseen = self._set_off_by_one(own, steps.leads_to, row) if row is not None and steps.leads_to else None
+        for following in [*ahead, *(foreseen or ())]:
+            # Asked anew after each step, which may have changed what the next one reaches.
+            if following.steps.lock is not None and following.from_one:
+                following.locked = ask(following.steps.lock, following.told)
+        self.driver.answered()
+        moved = Logged(*answer.fetchone())
+        if moved.rows:
+            self.told["now"] = self.told["now"] or moved.at
+            ahead += self._set_off(own, moved, foreseen)
+        return moved
+
+    def _set_off(self, own: _Ahead, moved: Logged, foreseen: list[_Ahead] | None = None) -> list[_Ahead]:
+        """The cascades that a move sets off, the last first."""
+        if moved.rows > 1:
+            reach = self._reach(moved.first, moved.last)
+            return [
+                _Ahead(own.workflow.neighbour(each), each.event, self._cascade(own, each, one=False), reach)
+                for each in reversed(own.workflow.cascades_of(own.event))
+            ]
+        following = self._set_off_by_one(own, moved.target, moved.row) if foreseen is None else foreseen
+        for each in following:
+            each.told["now"], each.told["step_cause"] = self.told["now"], moved.first
+        return [each for each in following if not each.leaving or moved.source in each.leaving]
+
+    def _set_off_by_one(self, own: _Ahead, target: str | None, row: int | None) -> list[_Ahead]:
+        """Those that one row sets off by entering a state, if it leaves the right one."""
+        if not (cascades := own.workflow.cascades_of(own.event, target)):
+            return []
+        told = {**self.told, "step_row": row}
+        return [
+            _Ahead(
+                own.workflow.neighbour(each),
+                each.event,
+                self._cascade(own, each, one=True),
+                told,
+                each.leaving,
+                from_one=True,
+            )
+            for each in reversed(cascades)
+        ]
+
+    def _cascade(self, own: _Ahead, cascade: Cascade, *, one: bool) -> Plan:
+        return plan.for_cascade(own.workflow, cascade, one=one, waiting=self.waiting)
+
+
+@dataclass(slots=True)
+class Logged:
+    """The log rows of one move: how many, and the ids of the first and the last.
+
+    aside: whether any row at all is set aside; None where it was not looked for
+    row:   the row with the highest id, where several write at once; else the only one, if it is one
+    source, target, at: of the only one
+    """
+
+    rows: int
+    first: int
+    last: int
+    aside: bool | None = None
+    row: int | None = None
+    source: str | None = None
+    target: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """A step that is to be run: the call's own, or a cascade.
+
+    leaving:  from which states a row sets it off; any, if there are none
+    from_one: it starts from one row, whose neighbours are few
+    locked:   the answer to `steps.lock`, if it was asked
+    """
+
+    workflow: Workflow
+    event: str
+    steps: Plan
+    told: dict[str, Any]
+    leaving: Collection[str] = ()
+    from_one: bool = False
+    locked: Any = None
+
+
+_NOTHING = Logged(0, 0, 0)
+_ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
+_ROWS = select(transition.c.workflow, transition.c.row_id).where(plan.REACH)
+_WHENCE = Statement(
+    select(
+        exists(select(set_aside.c.row_id)), transition.c.row_id, transition.c.source, transition.c.target
+    ).where(transition.c.id == parameter("log_id", BigInteger()))
+)
+_PASSED = Statement(select(func.max(transition.c.row_id)).where(plan.REACH))
+_ASIDE = Statement(select(set_aside.c.row_id).limit(1))
+_MOVED = Statement(delete(set_aside).where(_ROW.in_(_ROWS)))
+# A reminder, which leaves a row where it is, does not mend the expiry that the database refused.
+_DONE_OR_CHANGED = Statement(
+    delete(set_aside).where(
+        or_(
+            _ROW.in_(_ROWS.where(transition.c.source != transition.c.target)),
+            tuple_(set_aside.c.workflow, set_aside.c.row_id, set_aside.c.event).in_(
+                _ROWS.add_columns(transition.c.event)
+            ),
+        )
+    )
+)

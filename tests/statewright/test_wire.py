@@ -1,0 +1,126 @@
+"""Several statements go to a server at once, and whatever happens to them, the connection is as good as before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+from sqlalchemy import BigInteger, Text, cast, literal, select, text
+from sqlalchemy.dialects.postgresql import dialect
+from tests.statewright.halls import add_halls, add_seats, halls, seats
+
+from statewright.dialects.postgresql_link import Link
+from statewright.dialects.postgresql_wire import SENT_UNPREPARED
+from statewright.statement import Compiled, Statement, parameter
+from statewright.store import Store
+from statewright.testing import temporary_database
+from statewright.transition import fire
+
+BEGIN, COMMIT, ROLLBACK = ("BEGIN", ()), ("COMMIT", ()), ("ROLLBACK", ())
+
+
+@pytest.fixture
+def link(postgres: str) -> Iterator[Link]:
+    with temporary_database(postgres) as url:
+        conninfo = url.replace("+psycopg", "")
+        with closing(Link.to(conninfo, silence=60, autocommit=True, prepare_threshold=None)) as link:
+            yield link
+
+
+def compiled(statement: Statement) -> Compiled:
+    return statement.on(dialect(paramstyle="pyformat"), "$")
+
+
+def doubled() -> Compiled:
+    number = parameter("number", BigInteger())
+    return compiled(Statement(select(number * literal(2, BigInteger()))))
+
+
+def prepared(link: Link) -> list[str]:
+    return [words for (words,) in link.execute("SELECT statement FROM pg_prepared_statements").fetchall()]
+
+
+def test_each_statement_has_its_answer(link: Link) -> None:
+    twice = doubled()
+    answers = link.exchange([BEGIN, (twice, [21]), ("CREATE TABLE t (n int)", ()), (twice, [4]), COMMIT])
+    assert [rows for rows, _ in answers] == [[], [(42,)], [], [(8,)], []]
+
+
+def test_an_answer_tells_how_many_rows_were_written(link: Link) -> None:
+    wrote = link.exchange([("CREATE TABLE t (n int)", ()), ("INSERT INTO t VALUES (1), (2)", ())])
+    assert [rowcount for _, rowcount in wrote] == [0, 2]
+
+
+def test_a_value_that_is_told_twice_has_one_number() -> None:
+    number = parameter("number", BigInteger())
+    told = compiled(Statement(select(number + number, cast(literal("50 %"), Text()))))
+    assert (told.sql, told.names) == (
+        "SELECT $1::BIGINT + $1::BIGINT AS anon_1, CAST('50 %' AS TEXT) AS anon_2",
+        ("number",),
+    )
+
+
+def test_a_statement_that_comes_again_is_prepared_once(link: Link) -> None:
+    twice = doubled()
+    for _ in range(SENT_UNPREPARED):
+        link.exchange([(twice, [1])])
+    assert prepared(link) == []
+    assert link.exchange([(twice, [2]), (twice, [3])]) == [([(4,)], 1), ([(6,)], 1)]
+    assert link.exchange([(twice, [4])]) == [([(8,)], 1)]
+    assert prepared(link) == [twice.sql]
+
+
+def test_a_statement_that_failed_undoes_those_with_it_and_spoils_nothing_after_it(link: Link) -> None:
+    twice = doubled()
+    twice_prepared = [(twice, [1])] * (SENT_UNPREPARED + 1)
+    with pytest.raises(psycopg.errors.UndefinedTable, match="nowhere"):
+        link.exchange(
+            [BEGIN, ("CREATE TABLE t (n int)", ()), ("SELECT 1 FROM nowhere", ()), *twice_prepared, COMMIT]
+        )
+    assert link.exchange([ROLLBACK, (twice, [21])])[1] == ([(42,)], 1)
+    assert link.execute("SELECT to_regclass('t')").fetchone() == (None,)
+    assert link.exchange([(twice, [2])] * (SENT_UNPREPARED + 1))[-1] == ([(4,)], 1)
+
+
+def test_the_drivers_own_cursors_work_between_two_exchanges(link: Link) -> None:
+    link.exchange([BEGIN, ("CREATE TABLE t (n int)", ())])
+    link.execute("INSERT INTO t VALUES (%s)", (7,))
+    link.rollback()
+    link.exchange([BEGIN, COMMIT])
+    assert link.execute("SELECT to_regclass('t')").fetchone() == (None,)
+
+
+def test_what_ours_prepared_outlives_a_rollback_of_the_drivers(theatre_on_a_server: Store) -> None:
+    for _ in range(SENT_UNPREPARED + 2):
+        with theatre_on_a_server.transaction() as session:
+            (hall,) = add_halls(session, {})
+            fire(session, halls, "close", hall, actor="ana")
+            session.connection().execute(text("SELECT 1"))
+            session.rollback()
+
+
+def test_a_connection_that_ends_meanwhile_is_told_at_once(link: Link) -> None:
+    ending = "SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(psycopg.OperationalError, match=r"terminating connection|closed the connection"):
+        link.exchange([BEGIN, (ending, ()), COMMIT])
+    assert link.broken
+
+
+def test_a_call_of_its_own_is_two_ways_to_the_server_and_back(
+    theatre_on_a_server: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with theatre_on_a_server.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (seat,) = add_seats(session, hall, "A1")
+    exchange, sent = Link.exchange, []
+
+    def counted(link: Link, said: list[tuple[object, object]]) -> object:
+        sent.append([words for words, _ in said])
+        return exchange(link, said)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Link, "exchange", counted)
+    with theatre_on_a_server.transaction(whole=True) as session:
+        fire(session, seats, "hold", seat, actor="ana")
+    assert (len(sent), sent[0][0], sent[-1]) == (2, "BEGIN ISOLATION LEVEL READ COMMITTED", ["COMMIT"])
