@@ -79,8 +79,8 @@ class Plan:
     ahead: tuple[Statement, ...] = ()
 
 
-def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
-    """Move the one row whose id is told as `step_row`."""
+def for_row(workflow: Workflow, event: str, target: str | None = None, *, held: bool = False) -> Plan:
+    """Move the one row whose id is told as `step_row`; held: what its cascades may reach is locked already."""
 
     def build() -> Plan:
         where = workflow.id == ROW
@@ -95,10 +95,10 @@ def for_row(workflow: Workflow, event: str, target: str | None = None) -> Plan:
             _log(workflow, event, known, target),
             one=True,
             lock=lock,
-            ahead=_ahead(workflow, event, where),
+            ahead=() if held else _ahead(workflow, event, where),
         )
 
-    return workflow.kept(("row", event, target), build)
+    return workflow.kept(("row", event, target, held), build)
 
 
 def for_selection(

@@ -52,10 +52,12 @@ def fire(
     reason: str | None = None,
     key: str | None = None,
     arguments: Mapping[str, Any] | None = None,
+    held: bool = False,
 ) -> Moved:
     """Send an event to one row: log, apply, cascade, in the caller's transaction.
 
-    key: makes the call idempotent; the same call with the same key does nothing again
+    key:  makes the call idempotent; the same call with the same key does nothing again
+    held: the caller has locked what the row's cascades may reach, by `hold`
     Raises UnknownRow, UnknownEvent, EventNotPossible, GuardRefused, WrongArguments or Conflict; the
     transaction is then as it was before the call.
     """
@@ -63,7 +65,7 @@ def fire(
     call = _Call(session, workflow, event, actor=actor, reason=reason, key=key, arguments=arguments)
     if replayed := call.replay(row_id):
         return replayed
-    moved = call.run_for(row_id, plan.for_row(workflow, event))
+    moved = call.run_for(row_id, plan.for_row(workflow, event, held=held))
     if not moved.rows:
         if replayed := call.replay(row_id):
             return replayed

@@ -244,6 +244,7 @@ class Codes(Noun[VideoCode]):
         hold(session, *around(select(_code.post_id).where(where).correlate(None)))
 
     def _hold_one(self, session: Session, row_id: int) -> None:
+        # Who holds the post keeps all others from it, but for sweeps, which wait for nobody.
         hold(session, *_AROUND_ONE, served=row_id)
 
     def _fire_and_serve(
@@ -264,7 +265,9 @@ class Codes(Noun[VideoCode]):
             # Asked here, it is answered together with the move.
             asked = _NEEDED if event in _GIVING else _NEEDED_FROM_ANOTHER
             needed = of_a_store(writing).driver.ask(asked, {"served": row_id})
-            fire(writing, codes, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments)
+            fire(
+                writing, codes, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments, held=True
+            )
             self._serve_one(writing, row_id, needed, actor=actor)
             return self._left(writing, row_id, alone=session is None)
 
@@ -274,8 +277,10 @@ class Codes(Noun[VideoCode]):
         needed: the answer to `_NEEDED`, or `_NEEDED_FROM_ANOTHER`, whether any ad needs a code for its post which
                 there may be: most often none does
         """
-        driver = of_a_store(session).driver
-        if needed.fetchone() and driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
+        if not needed.fetchone():
+            return
+        hold(session, _CODES_BESIDE_ONE, served=code_id)
+        if of_a_store(session).driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
             fire_all(session, ads, "authorize", _standing_on(_code.id == code_id), actor=actor)
 
     def _serve_moved(self, session: Session, selection: dict[str, Any], *, actor: str) -> None:
@@ -375,7 +380,7 @@ _GIVING = {"authorize", "extend"}
 
 # Built once: they run with every call that moves one code.
 _SERVED = parameter("served", Identifier)
-_AROUND_ONE = around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
+*_AROUND_ONE, _CODES_BESIDE_ONE = around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
 _AROUND_POST = around([parameter("post", Identifier)])
 _TAKING_ONE = Statement(_taking(_code.id == _SERVED))
 _needing = select(_need.ad_id).where(
