@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.fill import Portfolio
+from tests.benchmarks.fill import YEARLY, Portfolio
 from tests.benchmarks.measure import Figure, Line, Target, taking_turns, timed
 from tests.benchmarks.places import Place, opened
+
+from sparkads import SparkAds
 
 
 def over_many(bench: Bench, place: Place) -> Iterator[Line]:
@@ -22,9 +24,25 @@ def over_many(bench: Bench, place: Place) -> Iterator[Line]:
             spark.codes.history(code),
             spark.codes.can(code),
         ),
-        "forecast of 30 days": lambda: spark.forecast(days=30),
-        "forecast of 7 days": lambda: spark.forecast(days=7),
+        "forecast of 30 days in which all end, each with an ad": lambda: spark.forecast(days=30),
+        "forecast of 7 days in which none ends": lambda: spark.forecast(days=7),
     }
+    yield from _lines(bench, place, spark, works)
+
+
+def over_a_year(bench: Bench, place: Place) -> Iterator[Line]:
+    grown = Portfolio(bench.read, ads=1, each=3, code_state="live", ad_state="live", due=YEARLY)
+    spark = opened(place.filled(grown))
+    works = {
+        f"forecast of {days} days, codes of a year, a third with ads": lambda days=days: spark.forecast(days=days)
+        for days in (30, 7)
+    }
+    yield from _lines(bench, place, spark, works)
+
+
+def _lines(
+    bench: Bench, place: Place, spark: SparkAds, works: Mapping[str, Callable[[], object]]
+) -> Iterator[Line]:
     try:
         measured = [lambda work=work: timed(work) for work in works.values()]
         taking_turns(2, *measured)
