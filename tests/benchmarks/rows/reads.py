@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.fill import YEARLY, Portfolio
@@ -15,7 +16,7 @@ from sparkads import SparkAds
 def over_many(bench: Bench, place: Place) -> Iterator[Line]:
     spark = opened(place.filled(Portfolio(bench.read, ads=1, code_state="live", ad_state="live")))
     code = bench.read // 2
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "can, with its reasons": lambda: spark.codes.can(code),
         "list, the first page": spark.codes.list,
         "list, a page in the middle": lambda: spark.codes.list(after=code),
@@ -33,8 +34,8 @@ def over_many(bench: Bench, place: Place) -> Iterator[Line]:
 def over_a_year(bench: Bench, place: Place) -> Iterator[Line]:
     grown = Portfolio(bench.read, ads=1, each=3, code_state="live", ad_state="live", due=YEARLY)
     spark = opened(place.filled(grown))
-    works = {
-        f"forecast of {days} days, codes of a year, a third with ads": lambda days=days: spark.forecast(days=days)
+    works: dict[str, Callable[[], object]] = {
+        f"forecast of {days} days, codes of a year, a third with ads": partial(spark.forecast, days=days)
         for days in (30, 7)
     }
     yield from _lines(bench, place, spark, works)
