@@ -68,6 +68,10 @@ def test_a_file_is_read_without_loading_what_is_known_of_servers(portfolio):
     assert left_behind(portfolio, "[name for name in sys.modules if 'postgresql.' in name]") == "[]"
 
 
+def test_garbage_is_looked_for_once_all_is_loaded(portfolio):
+    assert left_behind(portfolio, "gc.isenabled(), gc.get_freeze_count() > 0") == "True True"
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
