@@ -32,7 +32,7 @@ def insert_all(session: Session, table: Table, columns: Mapping[str, Sequence[An
             given[column.name] = [convert(value) for value in values] if convert else values
         elif (default := _default(column)) is not None:
             given[column.name] = [default] * count
-    database.load(connection, table, list(given), list(zip(*given.values(), strict=True)))
+    database.load(connection, table, given)
     return ids
 
 

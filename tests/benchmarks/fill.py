@@ -18,6 +18,8 @@ DAY = 86_400_000_000
 
 OVERDUE, OVERDUE_AT_RANDOM, SOON, LATER = "overdue", "overdue at random", "soon", "later"
 """When codes are due: all of them, in the order of their rows or in another; one after the other; none for weeks."""
+YEARLY = "yearly"
+"""As in a portfolio that has grown for a year, every day alike, by codes for 7, 30, 60 and 365 days: most are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Portfolio:
     """So many codes, each for a post of its own.
 
     ads:     how many ads run on each code
+    each:    only each so many codes have ads
     begins:  the instant, in microseconds, from which on codes are due that are due soon
     seconds: how long it takes until the last of them is
     waiting: further codes, pending, without ads, due later
@@ -33,6 +36,7 @@ class Portfolio:
 
     codes: int
     ads: int = 0
+    each: int = 1
     code_state: str = "authorized"
     ad_state: str = "authorized"
     due: str = LATER
@@ -100,7 +104,8 @@ def _statements(portfolio: Portfolio, words: _Words) -> Iterator[str]:
     now = int(datetime.now(UTC).timestamp() * 1_000_000)
     numbers, instant = words.numbers, words.instant
     codes_all = portfolio.codes + portfolio.waiting
-    ads_all, ads_each = portfolio.codes * portfolio.ads, portfolio.ads
+    ads_all = portfolio.codes // portfolio.each * portfolio.ads
+    code = f"((i - 1) / {max(portfolio.ads, 1)} * {portfolio.each} + 1)"
     groups = codes_all // 1000 + 1
     yield "INSERT INTO ad_account (id, name, state) VALUES (1, 'Bench', 'open')"
     yield "INSERT INTO identity (id, account_id, kind, handle, state) VALUES (1, 1, 'code', 'bench', 'usable')"
@@ -117,18 +122,18 @@ def _statements(portfolio: Portfolio, words: _Words) -> Iterator[str]:
         "ads_enabled, state) SELECT i, '73' || (10000000000000000 + i), 'bench', 'original', 'tiktok', '', FALSE, "
         f"TRUE, TRUE, TRUE, 'public' FROM {numbers(1, codes_all)}"
     )
-    yield _codes(words, 1, portfolio.codes, portfolio.code_state, _end(portfolio, now), now)
+    state = _state(portfolio, portfolio.code_state, "i", now)
+    yield _codes(words, 1, portfolio.codes, state, _end(portfolio, "i", now), now)
     if portfolio.waiting:
-        yield _codes(words, portfolio.codes + 1, codes_all, "pending", _end(Portfolio(1), now), now)
+        yield _codes(words, portfolio.codes + 1, codes_all, "'pending'", _end(Portfolio(1), "i", now), now)
     if ads_all:
         yield (
             "INSERT INTO spark_ad (id, account_id, ad_group_id, post_id, identity_id, name, state) "
-            f"SELECT i, 1, 1 + i % {groups}, (i - 1) / {ads_each} + 1, 1, 'Ad ' || i, '{portfolio.ad_state}' "
+            f"SELECT i, 1, 1 + i % {groups}, {code}, 1, 'Ad ' || i, {_state(portfolio, portfolio.ad_state, code, now)} "
             f"FROM {numbers(1, ads_all)}"
         )
         yield (
-            f"INSERT INTO ad_code (ad_id, post_id, code_id) SELECT i, (i - 1) / {ads_each} + 1, "
-            f"(i - 1) / {ads_each} + 1 FROM {numbers(1, ads_all)}"
+            f"INSERT INTO ad_code (ad_id, post_id, code_id) SELECT i, {code}, {code} FROM {numbers(1, ads_all)}"
         )
     if portfolio.logged:
         for workflow in (codes, ads):
@@ -139,24 +144,35 @@ def _statements(portfolio: Portfolio, words: _Words) -> Iterator[str]:
             )
 
 
-def _end(portfolio: Portfolio, now: int) -> str:
-    """When a code's days are over, in microseconds, as SQL over its number `i`."""
+def _state(portfolio: Portfolio, running: str, code: str, now: int) -> str:
+    """The state of a code or of an ad on it, as SQL over the code's number."""
+    if portfolio.due != YEARLY:
+        return f"'{running}'"
+    return f"CASE WHEN {_end(portfolio, code, now)} > {now} THEN '{running}' ELSE 'expired' END"
+
+
+def _end(portfolio: Portfolio, code: str, now: int) -> str:
+    """When a code's days are over, in microseconds, as SQL over its number."""
+    days = f"CASE {code} / 7 % 4 WHEN 0 THEN 7 WHEN 1 THEN 30 WHEN 2 THEN 60 ELSE 365 END"
     return {
-        OVERDUE: f"{now - 10 * DAY} + i",
+        OVERDUE: f"{now - 10 * DAY} + {code}",
         # A step that shares no factor with the number of rows meets every row once, far from the one before.
-        OVERDUE_AT_RANDOM: f"{now - 10 * DAY} + (i * 7368787) % {portfolio.codes}",
-        SOON: f"{portfolio.begins} + i * {int(portfolio.seconds * 1_000_000 / portfolio.codes)}",
-        LATER: f"{now + 20 * DAY} + i * 1000",
+        OVERDUE_AT_RANDOM: f"{now - 10 * DAY} + ({code} * 7368787) % {portfolio.codes}",
+        SOON: f"{portfolio.begins} + {code} * {int(portfolio.seconds * 1_000_000 / portfolio.codes)}",
+        LATER: f"{now + 20 * DAY} + {code} * 1000",
+        YEARLY: f"({now - 365 * DAY} + {code} * {365 * DAY // portfolio.codes} + {days} * {DAY})",
     }[portfolio.due]
 
 
 def _codes(words: _Words, first: int, last: int, state: str, end: str, now: int) -> str:
-    authorized = "NULL" if state == "pending" else words.instant(str(now - 30 * DAY))
+    """Codes from one number to another, whose state and end are SQL over their number `i`."""
+    authorized = "NULL" if state == "'pending'" else words.instant(str(now - 30 * DAY))
     # Whoever is reminded a week before the end is reminded only of an end that is further away.
     remind = f"CASE WHEN {end} > {now + 7 * DAY} THEN {words.instant(f'{end} - {7 * DAY}')} END"
+    due = f"CASE WHEN {state} <> 'expired' THEN {words.instant(end)} END"
     return (
         "INSERT INTO video_code (id, account_id, post_id, code, fingerprint, hint, days, issued_at, expires_at, "
         f"expire_due_at, remind_due_at, authorized_at, state) SELECT i, 1, i, '#bench/' || i || '=', {words.padded}, "
-        f"'#ben…', 30, {words.instant(f'{end} - {30 * DAY}')}, {words.instant(end)}, {words.instant(end)}, {remind}, "
-        f"{authorized}, '{state}' FROM {words.numbers(first, last)}"
+        f"'#ben…', 30, {words.instant(f'{end} - {30 * DAY}')}, {words.instant(end)}, {due}, {remind}, "
+        f"{authorized}, {state} FROM {words.numbers(first, last)}"
     )

@@ -18,7 +18,10 @@ ROWS: dict[int, tuple[Callable[[Bench, Place], Iterator[Line]], ...]] = {
     6: (lateness.under_calls,),
     7: (writers.beside_a_sweep,),
     8: (files.taken_in, files.written_out),
-    9: (reads.over_many,),
+    9: (
+        reads.over_many,
+        reads.over_a_year,
+    ),
     10: (processes.whole,),
     11: (peers.single_calls, peers.due_timers),
     12: (daemons.together,),

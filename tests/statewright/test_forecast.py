@@ -126,4 +126,5 @@ def test_the_index_of_the_deadline_answers_without_a_look_at_the_table() -> None
         words, bound = asked[0]
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", bound).all()
 
-    assert plan[0].detail == "SEARCH video USING COVERING INDEX ix_video_ends_at (ends_at>? AND ends_at<?)"
+    looks = [row.detail for row in plan if "video" in row.detail]
+    assert looks == ["SEARCH video USING COVERING INDEX ix_video_ends_at (ends_at>? AND ends_at<?)"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -96,9 +96,8 @@ class Database(Protocol):
     def keep_ahead(self, connection: Connection, table: str, now: datetime, /) -> None: ...
 
     def drop_empty(self, connection: Connection, table: str, before: datetime, /) -> list[str]: ...
-    def load(
-        self, connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]], /
-    ) -> None: ...
+
+    def load(self, connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], /) -> None: ...
 
     def take_stock(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
 

@@ -29,7 +29,13 @@ class ByMonth:
         """Have the parts made together with the table."""
         table = self.at.table
         table.info[_KEPT_BY] = self.at.name
-        table.dialect_options["postgresql"]["partition_by"] = f"RANGE ({self.at.name})"
+
+        @event.listens_for(table, "before_create")
+        def say_it_to_a_server(_table: Any, connection: Connection, **_: Any) -> None:
+            # As for a partial index: SQLAlchemy would load all that it knows of PostgreSQL for a file, too.
+            if connection.dialect.name == "postgresql":
+                table.dialect_kwargs["postgresql_partition_by"] = f"RANGE ({self.at.name})"
+
         for statement in _statements(table.name, self.at.name):
             made = DDL(statement.replace("%", "%%")).execute_if(dialect="postgresql")
             event.listen(table.metadata, "after_create", made)

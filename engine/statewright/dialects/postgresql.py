@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,16 +146,17 @@ def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     return sorted(connection.execute(drawn).scalars())
 
 
-def load(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows of values as the driver takes them, in the stream that the server reads quickest."""
-    columns = ", ".join(f'"{name}"' for name in names)
-    into = f"{table.name} ({columns})"
+def load(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows, given as the values of each column as the driver takes them, in the quickest stream."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    into = f"{table.name} ({names})"
+    rows = list(zip(*columns.values(), strict=True))
     if len(rows) == 1:
         # SQLAlchemy runs it as a statement of its own, not as one of many.
-        holes = ", ".join(["%s"] * len(names))
+        holes = ", ".join(["%s"] * len(columns))
         connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({holes})", rows[0])  # noqa: S608 - names only
     else:
-        connection.exec_driver_sql(f"{_COPY} {into} FROM STDIN", list(rows))
+        connection.exec_driver_sql(f"{_COPY} {into} FROM STDIN", rows)
 
 
 _COPY = "COPY"

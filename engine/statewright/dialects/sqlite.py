@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -95,18 +95,24 @@ def drop_empty(_connection: Connection, _table: str, _before: datetime) -> list[
     return []
 
 
-def load(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows of values as the driver takes them, many in a statement.
+def load(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows, given as the values of each column as the driver takes them, many in a statement.
 
-    For each statement that a trigger may undo, SQLite keeps a copy of all pages that it changes.
+    For each statement that a trigger may undo, SQLite keeps a copy of all pages that it changes. What all rows
+    share is told once a statement: the driver takes as long to pass a NULL or a truth on as SQLite to write it.
     """
-    columns = ", ".join(f'"{name}"' for name in names)
-    row = f"({', '.join('?' * len(names))})"
-    at_once = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))
-    for first in range(0, len(rows), at_once):
-        some = rows[first : first + at_once]
-        statement = f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * len(some))}"  # noqa: S608
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+    count = len(next(iter(columns.values())))
+    shared = {name: values[0] for name, values in columns.items() if values.count(values[0]) == count > 1}
+    apart = [name for name in columns if name not in shared]
+    into = ", ".join(f'"{name}"' for name in (*shared, *apart))
+    chosen = ", ".join([*("?" * len(shared)), "*"])
+    row = f"({', '.join('?' * len(apart))})"
+    at_once = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(columns))
+    for first in range(0, count, at_once):
+        some = list(zip(*(columns[name][first : first + at_once] for name in apart), strict=True))
+        rows = ", ".join([row] * len(some))
+        statement = f"INSERT INTO {table.name} ({into}) SELECT {chosen} FROM (VALUES {rows})"  # noqa: S608 - names only
+        connection.exec_driver_sql(statement, (*shared.values(), *chain.from_iterable(some)))
 
 
 def take_stock(_connection: Connection, _tables: Sequence[Table]) -> None:

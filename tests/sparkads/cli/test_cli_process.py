@@ -10,6 +10,7 @@ import select
 import signal
 import sqlite3
 import subprocess
+import sys
 import termios
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,24 @@ def fill(url: str) -> None:
 def ended(process: subprocess.Popen[str], *, stdin: str = "") -> tuple[int, str, str]:
     out, err = process.communicate(stdin, timeout=60)
     return process.returncode, out, err
+
+
+def left_behind(portfolio: Path, told: str) -> str:
+    """Show a code of a file, and tell something about the process afterwards."""
+    program = (
+        f"import gc, sys; sys.argv[1:] = ['--db', 'sqlite:///{portfolio}', 'codes', 'show', '1']\n"
+        f"from sparkads.cli import main\ntry: main()\nfinally: print({told}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return done.stderr.strip()
+
+
+def test_a_file_is_read_without_loading_what_is_known_of_servers(portfolio):
+    assert left_behind(portfolio, "[name for name in sys.modules if 'postgresql.' in name]") == "[]"
+
+
+def test_garbage_is_looked_for_once_all_is_loaded(portfolio):
+    assert left_behind(portfolio, "gc.isenabled(), gc.get_freeze_count() > 0") == "True True"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import typer
 import typer.core
 
 from sparkads.cli.ends import UsageError
+from sparkads.cli.garbage import loaded
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
@@ -109,6 +110,7 @@ class Desk(Options):
 
         with _way_out_if_missing():
             spark = SparkAds(settings=self.settings, create=create)
+        loaded()
         with closing(spark):
             yield spark
 
@@ -122,6 +124,7 @@ class Desk(Options):
         import_module("sparkads.workflows")
         with _way_out_if_missing():
             store = Store(self.settings.database, schema=SCHEMA, create=False, any_version=True)
+        loaded()
         with closing(store):
             yield store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -30,6 +31,7 @@ def usual_account(session: Session) -> str | None:
     return USUAL if not found or session.connection().execute(usual).first() else None
 
 
+@lru_cache(maxsize=1_000)
 def account_of(cell: str, usual: str | None) -> str:
     """The account that a row means. Raises WrongInput when it names none and there are several."""
     if cell.strip():

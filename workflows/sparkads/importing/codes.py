@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal, select, update
 from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
@@ -209,9 +209,11 @@ _STORED = (
     .join_from(codes.table, table(Post), _post.id == _code.post_id)
     .where(among(_code.account_id, "accounts"), among(_code.fingerprint, "fingerprints"))
 )
-# Asked apart, because each kind has an index of its own.
-_KEPT = _STORED.where(_code.state != "deleted")
-_DELETED = _STORED.where(_code.state == "deleted")
+# Asked apart, because each kind has an index of its own. Were the state a parameter, a server that prepares the
+# statement could not know which, and would compare all codes with all fingerprints.
+_GONE = literal("deleted", literal_execute=True)
+_KEPT = _STORED.where(_code.state != _GONE)
+_DELETED = _STORED.where(_code.state == _GONE)
 
 
 def _differences(known: _Known, row: CodeRow) -> str:

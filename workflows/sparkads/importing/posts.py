@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -23,6 +24,8 @@ from statewright.many import insert_all
 
 _post = posts.table.c
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)
+_handle = lru_cache(maxsize=1_000)(handle_of)
+"""Most creators have several posts in a sheet."""
 _SEEN_BY = ("public", "friends", "private")
 
 
@@ -64,11 +67,11 @@ def post_facts(cells: Mapping[str, str]) -> PostFacts:
         kind=choice("the kind of post", kind, POST_KINDS) if kind else None,
         original=original,
         original_creator=original_creator,
-        caption=lines("the caption", cells.get("caption", "")),
+        caption=lines("the caption", caption) if (caption := cells.get("caption")) else "",
         visibility=choice("who sees the post", visibility, (*_SEEN_BY, *(["draft"] if pushed else [])))
         if visibility
         else None,
-        ads_only=yes("ads_only", cells.get("ads_only", "")),
+        ads_only=yes("ads_only", ads_only) if (ads_only := cells.get("ads_only")) else False,
         origin=origin,
     )
 
@@ -208,7 +211,7 @@ def push(session: Session, wanted: Sequence[PostFacts], *, actor: str) -> list[i
 def _named(cells: Mapping[str, str], post: str, creator: str) -> tuple[str | None, str | None]:
     """TikTok's id of a post, and who made it: from its URL, or from a column of its own."""
     given, by = cells.get(post, "").strip(), cells.get(creator, "").strip()
-    named = handle_of(by) if by else None
+    named = _handle(by) if by else None
     if not given:
         return None, named
     if _ROUNDED.fullmatch(given):
@@ -217,7 +220,7 @@ def _named(cells: Mapping[str, str], post: str, creator: str) -> tuple[str | Non
         )
     item, in_url = item_of(given)
     if in_url and in_url != named:
-        in_url = handle_of(in_url)
+        in_url = _handle(in_url)
     if named and in_url and named != in_url:
         raise WrongInput(f"the URL of the {post} names @{in_url}, the column {creator} @{named}")
     return item, named or in_url

@@ -27,17 +27,19 @@ class Record:
     """One row of a file; not frozen, nor are the facts read from it: to make them would take three times as long.
 
     line:    where it begins in the file
-    cells:   its cells by the names of their columns; nothing if it has a problem
     raw:     what was read, for the rejects file: cells, a JSON object, or a line that is none
     weight:  how many characters that were
     problem: why it cannot be a row, if it cannot
     """
 
     line: int
-    cells: dict[str, str]
     raw: Sequence[str] | dict[str, Any] | str
     weight: int
     problem: str | None = None
+
+
+Cells = dict[str, str]
+"""The cells of a record by the names of their columns; none if it has a problem. They are read, not kept."""
 
 
 @contextmanager
@@ -80,7 +82,7 @@ class CsvSheet:
         self.kind = _kind(self.headings, tried)
         self.columns = _columns(self.headings, self.kind, tried)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[tuple[Record, Cells]]:
         names = [column.name if column else "" for column in self.columns]
         nameless = [number for number, name in enumerate(names) if not name]
         lines, width = self._lines, len(names)
@@ -91,23 +93,23 @@ class CsvSheet:
             except StopIteration:
                 return
             except csv.Error:
-                yield self._unreadable(line)
+                yield self._unreadable(line), {}
                 continue
             joined = "".join(cells)
             weight = len(joined)
             if lines.length_of(line) or not joined.strip():
                 if joined.strip():
-                    yield self._unreadable(line)
+                    yield self._unreadable(line), {}
                 continue
             if problem := _wrong(cells, joined, width):
-                yield Record(line, {}, cells, weight, problem)
+                yield Record(line, cells, weight, problem), {}
             elif nameless and any(cells[number].strip() for number in nameless):
-                yield Record(line, {}, cells, weight, "it has something in a column without a name")
+                yield Record(line, cells, weight, "it has something in a column without a name"), {}
             else:
                 row = dict(zip(names, cells, strict=True))
                 if "'" in joined:
                     row = {name: unguarded(cell) for name, cell in row.items()}
-                yield Record(line, row, cells, weight)
+                yield Record(line, cells, weight), row
 
     def _unreadable(self, line: int) -> Record:
         """A record that cannot be read: only its first line is to blame, the others are read anew."""
@@ -117,11 +119,10 @@ class CsvSheet:
         length = lines.length_of(line) or len(first)
         if length > csv.field_size_limit():
             cells = [cell[:KEPT_OF_A_CELL] for cell in _split(first, self.delimiter)]
-            return Record(line, {}, cells, len(first), _TOO_LONG.format(length=length))
+            return Record(line, cells, len(first), _TOO_LONG.format(length=length))
         cells = first.rstrip("\r\n").split(self.delimiter)
         return Record(
             line,
-            {},
             cells,
             len(first),
             "its quotes do not match; a cell with a quote in it stands in quotes, and that quote is written twice",
@@ -142,7 +143,7 @@ class JsonSheet:
         _columns(list(first.raw), self.kind, tried)
         lines.give_back(1)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[tuple[Record, Cells]]:
         while True:
             line = self._lines.begin()
             text = next(self._lines, None)
@@ -151,34 +152,36 @@ class JsonSheet:
             if not text.strip():
                 continue
             record = self._record(line, text)
-            if record.problem is None and isinstance(record.raw, dict):
-                record = self._named(record, record.raw)
-            yield record
+            cells = self._named(record, record.raw) if isinstance(record.raw, dict) else {}
+            yield record, cells
 
     def _record(self, line: int, text: str) -> Record:
         if length := self._lines.length_of(line):
-            return Record(line, {}, text[:KEPT_OF_A_CELL], KEPT_OF_A_CELL, _TOO_LONG.format(length=length))
+            return Record(line, text[:KEPT_OF_A_CELL], KEPT_OF_A_CELL, _TOO_LONG.format(length=length))
         text = text.rstrip("\r\n")
         if not storable(text):
-            return Record(line, {}, text, len(text), _UNPRINTABLE)
+            return Record(line, text, len(text), _UNPRINTABLE)
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
-            return Record(line, {}, text, len(text), "it is not JSON")
+            return Record(line, text, len(text), "it is not JSON")
         if not isinstance(found, dict):
-            return Record(line, {}, text, len(text), "it is not a JSON object, like {...}")
-        return Record(line, {}, found, len(text))
+            return Record(line, text, len(text), "it is not a JSON object, like {...}")
+        return Record(line, found, len(text))
 
-    def _named(self, record: Record, found: dict[str, Any]) -> Record:
+    def _named(self, record: Record, found: dict[str, Any]) -> Cells:
+        """The values of an object by the names of their columns; what is wrong with them, the record tells."""
         cells = {}
         for heading, value in found.items():
             column = self.kind.named(heading)
             if column is None:
-                return Record(record.line, {}, found, record.weight, _unknown(heading, self.kind))
+                record.problem = _unknown(heading, self.kind)
+                return {}
             cells[column.name] = _plain(value)
         if not storable("".join(cells.values())):
-            return Record(record.line, {}, found, record.weight, _UNPRINTABLE)
-        return Record(record.line, cells, found, record.weight)
+            record.problem = _UNPRINTABLE
+            return {}
+        return cells
 
 
 class _Lines:

@@ -14,7 +14,7 @@ from sparkads.importing.reading import CsvSheet, JsonSheet, Record
 from statewright.errors import StatewrightError
 from statewright.parameters import storable
 
-_Write = Callable[[Record, str], None]
+_Write = Callable[[Record], None]
 
 
 class Rejects:
@@ -36,12 +36,12 @@ class Rejects:
         """A row was rejected."""
         return self._file is not None
 
-    def add(self, record: Record, problem: str) -> None:
-        """Write one row."""
+    def add(self, record: Record) -> None:
+        """Write one row, with its problem."""
         with self._troubles():
             if self._write is None:
                 self._write = self._open()
-            self._write(record, problem)
+            self._write(record)
 
     def flush(self) -> None:
         """Have all that was added reach the file."""
@@ -83,19 +83,19 @@ def _csv(sheet: CsvSheet, file: TextIO) -> _Write:
     ]
     writer.writerow(["line", "problem", *(sheet.headings[number] for number in kept)])
 
-    def write(record: Record, problem: str) -> None:
+    def write(record: Record) -> None:
         cells = list(record.raw)
         if len(cells) == len(sheet.headings):
             cells = [cells[number] for number in kept]
-        writer.writerow([record.line, problem, *cells])
+        writer.writerow([record.line, record.problem, *cells])
 
     return write
 
 
 def _json(file: TextIO) -> _Write:
-    def write(record: Record, problem: str) -> None:
+    def write(record: Record) -> None:
         facts = record.raw if isinstance(record.raw, dict) else {"unreadable": record.raw}
-        told = {"line": record.line, "problem": problem}
+        told = {"line": record.line, "problem": record.problem}
         others = {name: value for name, value in facts.items() if name not in told}
         line = json.dumps({**told, **others}, ensure_ascii=False)
         file.write((line if storable(line) else json.dumps({**told, **others})) + "\n")

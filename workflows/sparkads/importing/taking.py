@@ -6,7 +6,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -130,8 +130,8 @@ class _Course:
             for chunk in self._chunks():
                 with spark.transaction() as session:
                     take_turns(session)
-                    for record, problem in self._take(session, chunk):
-                        rejects.add(record, problem)
+                    for record in self._take(session, chunk):
+                        rejects.add(record)
                     self._take_stock(session)
                     # On disk before the rows beside them are committed: nothing is lost between the two.
                     rejects.flush()
@@ -144,7 +144,7 @@ class _Course:
 
     def strictly(self, spark: SparkAds, name: str) -> Imported:
         """Take all, or raise ImportRefused."""
-        first: tuple[Record, str] | None = None
+        first: Record | None = None
         with spark.transaction() as session:
             take_turns(session)
             for chunk in self._chunks():
@@ -153,51 +153,47 @@ class _Course:
                 self._take_stock(session)
                 self._tell()
             if first is not None:
-                record, problem = first
                 others = self._rejected - 1
                 more = (
                     f", and {others:,} more {'row' if others == 1 else 'rows'} cannot be taken" if others else ""
                 )
                 raise ImportRefused(
-                    f'cannot import "{name}": line {record.line}: {problem}{more}; nothing was taken',
-                    line=record.line,
-                    problem=problem,
+                    f'cannot import "{name}": line {first.line}: {first.problem}{more}; nothing was taken',
+                    line=first.line,
+                    problem=first.problem,
                     rejected=self._rejected,
                 )
         return self._told(None)
 
-    def _chunks(self) -> Iterator[list[Record]]:
-        chunk: list[Record] = []
+    def _chunks(self) -> Iterator[_Chunk]:
+        """Records, and what those without a problem say, read before others are kept from writing."""
+        chunk = _Chunk()
         weight = 0
-        for record in self._sheet:
-            chunk.append(record)
+        for record, cells in self._sheet:
+            if record.problem is None:
+                try:
+                    chunk.rows.append(self._rows.read(cells))
+                except (WrongInput, RuleBroken) as wrong:
+                    record.problem = wrong.sentence
+            chunk.records.append(record)
             weight += record.weight
-            if len(chunk) == CHUNK or weight > _HEAVY:
+            if len(chunk.records) == CHUNK or weight > _HEAVY:
                 yield chunk
-                chunk, weight = [], 0
-        if chunk:
+                chunk, weight = _Chunk(), 0
+        if chunk.records:
             yield chunk
 
-    def _take(self, session: Session, chunk: Sequence[Record]) -> Iterator[tuple[Record, str]]:
-        """Take what can be taken of a chunk; the rest, each with its problem."""
-        problems: list[str | None] = []
-        rows = []
-        for record in chunk:
-            problem = record.problem
-            if problem is None:
-                try:
-                    rows.append(self._rows.read(record.cells))
-                except (WrongInput, RuleBroken) as wrong:
-                    problem = wrong.sentence
-            problems.append(problem)
-        outcomes = iter(_settled(session, self._rows, rows))
-        for record, problem in zip(chunk, problems, strict=True):
-            outcome = next(outcomes) if problem is None else problem
+    def _take(self, session: Session, chunk: _Chunk) -> Iterator[Record]:
+        """Take what can be taken of a chunk; the other records, each with its problem."""
+        outcomes = iter(_settled(session, self._rows, chunk.rows))
+        for record in chunk.records:
+            outcome = record.problem or next(outcomes)
             if isinstance(outcome, Done):
                 self._counts[outcome] += 1
             else:
                 self._rejected += 1
-                yield record, masked(outcome)
+                record.problem = masked(outcome)
+                yield record
 
     def _take_stock(self, session: Session) -> None:
         """Now and then, ever more rarely: each chunk is looked for among all that is there."""
@@ -234,6 +230,14 @@ def _settled(session: Session, kind: Rows, rows: Sequence[Any]) -> list[Outcome]
             return [error.sentence if isinstance(error, Conflict) else f"the database refused: {violated(error)}"]
         middle = len(rows) // 2
         return _settled(session, kind, rows[:middle]) + _settled(session, kind, rows[middle:])
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Records that are taken together, and what those of them say that have no problem."""
+
+    records: list[Record] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
 
 
 @contextmanager
