@@ -68,7 +68,7 @@ class Chain:
                 self.cascaded[following.workflow.name, following.event] += rows.rows
                 aside, last = aside or rows.aside, max(last, rows.last)
         if self.by_index and not self.session.whole:
-            self.driver.ask_for(self.database.BY_CHOICE)
+            self.driver.go_by_choice()
         if moved.rows and (self._anything_aside() if aside is None else aside):
             by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
@@ -83,10 +83,10 @@ class Chain:
         return passed
 
     def _go_by_index(self) -> None:
-        """Have the planner look rows up one by one, in statements that join rows of the log."""
-        if self.database.BY_INDEX and not self.by_index:
+        """For statements that join rows of the log; a session of one call alone goes so from its beginning."""
+        if not self.by_index:
             self.by_index = True
-            self.driver.ask_for(self.database.BY_INDEX)
+            self.driver.go_by_index()
 
     def _anything_aside(self) -> bool:
         # Where nothing is, SQLite would look through all log rows of the move to find it out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 from sqlalchemy import Dialect, Engine, PoolProxiedConnection, text
@@ -22,8 +23,6 @@ class Drivers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._resting: deque[Driver] = deque()
-        words = of(engine).BY_INDEX
-        self._by_index = Statement(text(words)) if words else None
 
     def take(self, *, writing: bool, by_index: bool = False) -> Driver:
         """A connection on which a transaction begins that may write, or only reads.
@@ -35,8 +34,8 @@ class Drivers:
         except IndexError:
             driver = Driver(self._engine)
         driver.begin(driver.database.BEGIN_WRITING if writing else driver.database.BEGIN_READING)
-        if by_index and self._by_index:
-            driver.ask(self._by_index, {})
+        if by_index:
+            driver.go_by_index()
         return driver
 
     def give_back(self, driver: Driver) -> None:
@@ -118,9 +117,15 @@ class Driver:
         compiled = statement.on(self.dialect, self._mark)
         return self._ask(compiled, compiled.bound(values))
 
-    def ask_for(self, words: str) -> None:
-        """The same for words that are told nothing."""
-        self._ask(words)
+    def go_by_index(self) -> None:
+        """Have the planner look rows up one by one, until the transaction ends or `go_by_choice`."""
+        if self.database.BY_INDEX:
+            self.ask(_said(self.database.BY_INDEX), {})
+
+    def go_by_choice(self) -> None:
+        """Have the planner choose its ways again."""
+        if self.database.BY_CHOICE:
+            self.ask(_said(self.database.BY_CHOICE), {})
 
     def read(self, statement: Statement, answer: Any) -> dict[str, Any] | None:
         """The row, by column, in the answer to a SELECT; None when there is none."""
@@ -203,3 +208,9 @@ class Driver:
             connection_invalidated=lost,
             dialect=self.dialect,
         )
+
+
+@cache
+def _said(words: str) -> Statement:
+    """Words that are said again and again, and so prepared."""
+    return Statement(text(words))

@@ -153,13 +153,13 @@ class Workflow:
 
     def check_call(self, event: str, arguments: Mapping[str, Any]) -> None:
         """Raise UnknownEvent, or WrongArguments when one is missing, unknown or of the wrong type."""
-        if event not in self.decisions.events:
-            expected = ", ".join(self.decisions.events)
-            problem: str | None = f"there is no such event; expected one of {expected}"
-        else:
+        kind: type[UnknownEvent | WrongArguments] = WrongArguments
+        if event in self.decisions.events:
             problem = self._problem_of_call(self.arguments.get(event, {}), arguments)
+        else:
+            kind = UnknownEvent
+            problem = f"there is no such event; expected one of {', '.join(self.decisions.events)}"
         if problem:
-            kind = WrongArguments if event in self.decisions.events else UnknownEvent
             tried = f"cannot {event.replace('_', ' ')} {self.noun}"
             raise kind(f"{tried}: {problem}", workflow=self.name, event=event, row_id=None)
 
