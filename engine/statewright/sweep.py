@@ -42,6 +42,9 @@ PATIENCE = 8
 BRIEF = 0.02
 """Seconds that a batch takes for which others have to wait: it gets smaller until it does."""
 
+FEW = 100
+"""Rows of which a batch is never made smaller for others' sake: to commit it takes as long as to move them."""
+
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -215,7 +218,7 @@ class _Turn:
     def _next(self, limit: int, seconds: float) -> int:
         """How many rows the next batch moves at the most, after one of so many took so long."""
         if self.brief and seconds > BRIEF:
-            return max(limit // 2, 1)
+            return min(max(limit // 2, FEW), limit)
         if self.brief and seconds > BRIEF / 3:
             return limit
         return min(limit * 2, self.batch)

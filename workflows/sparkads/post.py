@@ -90,7 +90,7 @@ posts = Workflow(
     automatic={"publish", "promote"},
 )
 
-# Used two levels deep, where SQLAlchemy would look at the codes anew instead of at the code in question.
-_made_of_it = select(_post.id).where(_post.original_id == _code.post_id).correlate(table(VideoCode))
-uses_post = or_(_ad.post_id == _code.post_id, _ad.post_id.in_(_made_of_it))
+# Through the post, not as two conditions on the ad: for those PostgreSQL would read all ads.
+_shown = table(Post).alias("shown")
+uses_post = and_(_ad.post_id == _shown.c.id, or_(_shown.c.id == _code.post_id, _shown.c.original_id == _code.post_id))
 """An ad uses a code's video: as its own post, or as the original behind its duet or stitch."""
