@@ -131,7 +131,8 @@ def test_a_walk_through_a_table_that_was_filled_a_moment_ago_sorts_nothing(
         if "hall.id >" in statement:
             driver.answered()
             walks += 1
-            plan = RawCursor(driver.pooled.driver_connection).execute(f"EXPLAIN {statement}", parameters)
+            link: Any = driver.pooled.driver_connection
+            plan = RawCursor(link).execute(f"EXPLAIN {statement}", parameters)
             sorting.extend(line for (line,) in plan.fetchall() if re.search(r"\bSort\b", line))
 
     with driving(look):

@@ -1,4 +1,7 @@
-"""Row 11: other people's programs on the same work, in an environment that the benchmark makes for them."""
+"""Row 11: other people's programs on the same work, in an environment that the benchmark makes for them.
+
+The work is the peers': rows with a state and an instant, of no portfolio. So ours is the engine alone.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ import os
 import subprocess
 import venv
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.fill import OVERDUE, Portfolio
 from tests.benchmarks.measure import PER_SECOND, Figure, Line, Target, taking_turns, timed
-from tests.benchmarks.places import Place, opened
+from tests.benchmarks.places import Place
+from tests.benchmarks.timer import WORKFLOWS, filled, timers
+
+from statewright.sweep import sweep
+from statewright.transition import fire
 
 HERE = Path(__file__).parents[1] / "peers"
 ENVIRONMENT = Path(".bench-venv")
@@ -29,6 +37,7 @@ PEERS = {
 }
 ONLY_POSTGRESQL = ("pgqueuer", "procrastinate")
 ONLY_TIMERS = ("apscheduler",)
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 SLOW = ("dbos", "procrastinate", "statemachine", "apscheduler", "django_fsm")
 """Those that would need minutes for as many timers as the others; they are given a tenth, and so are we."""
 
@@ -66,26 +75,19 @@ def _compared(
 
 
 def _calls(place: Place, count: int) -> float:
-    with place.copy(Portfolio(count, code_state="pending")) as url:
-        spark = opened(url)
+    with place.new() as url, closing(filled(url, count, state="pending")) as store:
 
         def authorize_each() -> None:
             for row in range(1, count + 1):
-                spark.codes.authorize(row, actor="bench")
+                with store.transaction() as session:
+                    fire(session, timers, "authorize", row, actor="bench")
 
-        try:
-            return timed(authorize_each)
-        finally:
-            spark.close()
+        return timed(authorize_each)
 
 
 def _timers(place: Place, count: int) -> float:
-    with place.copy(Portfolio(count, due=OVERDUE)) as url:
-        spark = opened(url)
-        try:
-            return timed(spark.tick)
-        finally:
-            spark.close()
+    with place.new() as url, closing(filled(url, count, state="authorized", expires_at=LONG_AGO)) as store:
+        return timed(lambda: sweep(store, WORKFLOWS, actor="bench", batch=1_000))
 
 
 def _theirs(place: Place, peer: str, scenario: str, count: int) -> float:
