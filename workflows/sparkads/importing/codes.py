@@ -12,14 +12,14 @@ from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
-from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted
+from sparkads.importing.beginning import Done, Occasion, Outcome, Refused, came_deleted, insert_begun
 from sparkads.importing.cells import choice, days, instant, is_relative
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts
 from sparkads.secret import clean, fingerprint, hint
 from sparkads.tables import BY_CODE, Post, table
 from sparkads.video_code import HELD, codes
 from statewright.dialects import among
-from statewright.many import insert_all
+from statewright.many import draw_ids
 
 _code, _post = codes.table.c, table(Post).c
 _STATES = tuple(state for state in codes.decisions.states if state not in HELD[1:])
@@ -174,6 +174,7 @@ class CodeRows:
         self, session: Session, rows: Mapping[int, CodeRow], accounts: NamedAccounts, posts: NamedPosts
     ) -> None:
         columns: dict[str, list[Any]] = {
+            "id": draw_ids(session, codes.table, len(rows)),
             "account_id": [accounts.ids[row.account] for row in rows.values()],
             "post_id": [posts.ids[row.item] for row in rows.values()],
             "code": [row.secret for row in rows.values()],
@@ -184,10 +185,11 @@ class CodeRows:
             ],
             **{name: [getattr(row, name) for row in rows.values()] for name in _AS_TOLD},
         }
-        number_of = dict(zip(insert_all(session, codes.table, columns), rows, strict=True))
+        number_of = dict(zip(columns["id"], rows, strict=True))
         actor, spark = self._occasion.actor, self._occasion.spark
-        beginnings = [Beginning(row_id, rows[n].state, rows[n].reason) for row_id, n in number_of.items()]
-        if refused := begin(session, codes, beginnings, actor=actor):
+        states = [row.state for row in rows.values()]
+        reasons = [row.reason for row in rows.values()]
+        if refused := insert_begun(session, codes, columns, states=states, reasons=reasons, actor=actor):
             raise Refused({number_of[row_id]: problem for row_id, problem in refused.items()})
         if marked := [
             {"code_id": row_id, "mark": rows[number].fingerprint}
