@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
 from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
@@ -51,11 +51,17 @@ class CodeRow:
     authorized_at: datetime | None
     state: str
     reason: str | None
+    name = "from an earlier row"
+    """What it is called by later rows that tell of the same code."""
+
+    @property
+    def gone(self) -> bool:
+        return self.state == "deleted"
 
 
 @dataclass(slots=True)
-class _Known:
-    """A code as it is stored, or as an earlier row has it.
+class _Stored:
+    """A code as it is stored; a row that was read can stand for one.
 
     gone: it was deleted when it came, a record of the past that stands for no other life of the code
     """
@@ -65,6 +71,10 @@ class _Known:
     days: int
     issued_at: datetime
     gone: bool
+
+
+_Known = dict[tuple[str, str], list[_Stored | CodeRow]]
+"""Codes by account and fingerprint."""
 
 
 class CodeRows:
@@ -137,13 +147,13 @@ class CodeRows:
     def _judge(
         self,
         row: CodeRow,
-        known: dict[tuple[str, str], list[_Known]],
+        known: _Known,
         accounts: NamedAccounts,
         posts: NamedPosts,
     ) -> Done:
-        alike = known.setdefault((row.account, row.fingerprint), [])
-        meant = [one for one in alike if row.state == "deleted" or not one.gone]
-        if meant:
+        mark = row.account, row.fingerprint
+        alike = known.get(mark)
+        if alike and (meant := [one for one in alike if row.gone or not one.gone]):
             if not all(_differences(one, row) for one in meant):
                 return Done.UNCHANGED
             raise WrongInput(f"code {row.hint} is known {meant[-1].name}, but {_differences(meant[-1], row)}")
@@ -153,21 +163,20 @@ class CodeRows:
         posts.check(row.post)
         accounts.need(row.account, row.account_state)
         posts.need(row.post)
-        alike.append(_Known("from an earlier row", row.item, row.days, row.issued_at, row.state == "deleted"))
+        if alike:
+            alike.append(row)
+        else:
+            known[mark] = [row]
         return Done.TAKEN
 
-    def _known(
-        self, session: Session, accounts: NamedAccounts, rows: Sequence[CodeRow]
-    ) -> dict[tuple[str, str], list[_Known]]:
+    def _known(self, session: Session, accounts: NamedAccounts, rows: Sequence[CodeRow]) -> _Known:
         names = {account_id: name for name, account_id in accounts.ids.items()}
-        marks = {row.fingerprint for row in rows}
-        known: dict[tuple[str, str], list[_Known]] = {}
-        for stored in (_DELETED, _KEPT):
-            chosen = {"accounts": list(names), "fingerprints": list(marks)}
-            for row in session.connection().execute(stored, chosen):
-                name = f"as video code {row.id} ({row.state.replace('_', ' ')})"
-                one = _Known(name, row.item_id, row.days, row.issued_at, row.gone)
-                known.setdefault((names[row.account_id], row.fingerprint), []).append(one)
+        known: _Known = {}
+        chosen = {"accounts": list(names), "fingerprints": list({row.fingerprint for row in rows})}
+        for row in session.connection().execute(_STORED, chosen):
+            name = f"as video code {row.id} ({row.state.replace('_', ' ')})"
+            one = _Stored(name, row.item_id, row.days, row.issued_at, row.gone)
+            known.setdefault((names[row.account_id], row.fingerprint), []).append(one)
         return known
 
     def _insert(
@@ -205,20 +214,22 @@ class CodeRows:
         spark.codes.serve(session, _code.id.between(min(number_of), max(number_of)), actor=actor)
 
 
-_STORED = (
-    select(_code.id, _code.account_id, _code.fingerprint, _code.days, _code.issued_at, _code.state)
-    .add_columns(_post.item_id, came_deleted(codes).label("gone"))
-    .join_from(codes.table, table(Post), _post.id == _code.post_id)
-    .where(among(_code.account_id, "accounts"), among(_code.fingerprint, "fingerprints"))
-)
-# Asked apart, because each kind has an index of its own. Were the state a parameter, a server that prepares the
+def _stored(condition: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(_code.id, _code.account_id, _code.fingerprint, _code.days, _code.issued_at, _code.state)
+        .add_columns(_post.item_id, came_deleted(codes).label("gone"))
+        .join_from(codes.table, table(Post), _post.id == _code.post_id)
+        .where(among(_code.account_id, "accounts"), among(_code.fingerprint, "fingerprints"), condition)
+    )
+
+
+# Two parts, because each kind has an index of its own. Were the state a parameter, a server that prepares the
 # statement could not know which, and would compare all codes with all fingerprints.
 _GONE = literal("deleted", literal_execute=True)
-_KEPT = _STORED.where(_code.state != _GONE)
-_DELETED = _STORED.where(_code.state == _GONE)
+_STORED = _stored(_code.state == _GONE).union_all(_stored(_code.state != _GONE))
 
 
-def _differences(known: _Known, row: CodeRow) -> str:
+def _differences(known: _Stored | CodeRow, row: CodeRow) -> str:
     """How a row differs from what is known of its code, in words; empty if it does not."""
     differences = []
     if known.days != row.days:
