@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import Column, Connection, MetaData, Table
 from sqlmodel import Session
 
 from statewright.dialects import of
 from statewright.tables import transition
+
+
+def draw_ids(session: Session, table: Table, count: int) -> list[int]:
+    """So many new ids for rows of a table, ascending; to be used before others are drawn."""
+    connection = session.connection()
+    return of(connection).numbers(connection, table, count) if count else []
 
 
 def insert_all(session: Session, table: Table, columns: Mapping[str, Sequence[Any]]) -> list[int]:
@@ -18,13 +24,23 @@ def insert_all(session: Session, table: Table, columns: Mapping[str, Sequence[An
     A column that is not given has its default. Raises IntegrityError; some rows may then be inserted, which is
     for the caller to take back.
     """
-    count = len(next(iter(columns.values())))
-    if not count:
-        return []
-    connection = session.connection()
-    database = of(connection)
-    ids = database.numbers(connection, table, count)
-    given: dict[str, Sequence[Any]] = {"id": ids}
+    ids = draw_ids(session, table, len(next(iter(columns.values()))))
+    if ids:
+        connection = session.connection()
+        given = as_the_driver_takes_them(connection, table, {"id": ids, **columns})
+        of(connection).load(connection, table, given)
+    return ids
+
+
+def as_the_driver_takes_them(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> dict[str, Sequence[Any]]:
+    """The values of each column of rows of a table, converted, with the defaults of those that are not given.
+
+    A column that the table does not have comes last, as it is.
+    """
+    count = len(columns["id"])
+    given: dict[str, Sequence[Any]] = {}
     for column in table.columns:
         if column.name in columns:
             convert = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
@@ -32,8 +48,7 @@ def insert_all(session: Session, table: Table, columns: Mapping[str, Sequence[An
             given[column.name] = [convert(value) for value in values] if convert else values
         elif (default := _default(column)) is not None:
             given[column.name] = [default] * count
-    database.load(connection, table, given)
-    return ids
+    return given | {name: values for name, values in columns.items() if name not in given}
 
 
 def take_stock(session: Session, tables: MetaData) -> None:

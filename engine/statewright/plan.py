@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +91,8 @@ def for_row(workflow: Workflow, event: str, target: str | None = None, *, held: 
             workflow,
             event,
             target,
-            _log(workflow, event, chosen, target),
-            _log(workflow, event, known, target),
+            log_rows(workflow, event, chosen, target),
+            log_rows(workflow, event, known, target),
             one=True,
             lock=lock,
             ahead=() if held else _ahead(workflow, event, where),
@@ -127,8 +127,8 @@ def for_selection(
         workflow,
         event,
         target,
-        _log(workflow, event, chosen, target, key=first, reason=reason),
-        _log(workflow, event, known, target, key=first, reason=reason),
+        log_rows(workflow, event, chosen, target, key=first, reason=reason),
+        log_rows(workflow, event, known, target, key=first, reason=reason),
         lock=lock,
         ahead=_ahead(workflow, event, alone),
     )
@@ -163,8 +163,8 @@ def _for_due(workflow: Workflow, deadline: Deadline, chosen: Select[Any]) -> Pla
         lock = Statement(locking.add_columns(workflow.id))
     else:
         known, lock = locking, None
-    log = _log(workflow, event, chosen, None)
-    return _plan(workflow, event, None, log, _log(workflow, event, known, None), lock=lock)
+    log = log_rows(workflow, event, chosen, None)
+    return _plan(workflow, event, None, log, log_rows(workflow, event, known, None), lock=lock)
 
 
 def due(
@@ -196,7 +196,7 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
         facts: dict[str, Any] = {"reason": null(), "key": null()}
         source, cause, near = _from_one(cascade, neighbour) if one else _reached(cascade, neighbour)
         chosen = _candidates(neighbour, event, near, None, locked=False).select_from(source)
-        log = _log(neighbour, event, chosen, None, cause=cause, **facts)
+        log = log_rows(neighbour, event, chosen, None, cause=cause, **facts)
         mode: dict[str, Any] = {"of": neighbour.table, "key_share": True, "nowait": not waiting}
         lock = None
         # Most often one row reaches none that could move, and to lock none is quicker than to log none.
@@ -206,7 +206,7 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
             chosen = chosen.where(_among_locked(neighbour))
         else:
             chosen = chosen.order_by(neighbour.id).with_for_update(**mode)
-        logged = _log(neighbour, event, chosen, None, cause=cause, **facts)
+        logged = log_rows(neighbour, event, chosen, None, cause=cause, **facts)
         return _plan(neighbour, event, None, log, logged, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
@@ -342,17 +342,17 @@ def _plan(
         apply = _apply(workflow, event, entered, TARGET, workflow.id.in_(moved))
     else:
         apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
-    both = _both(workflow, event, entered, logged)
+    both = together(logged, lambda rows: _apply(workflow, event, entered, rows.target, rows.row_id == workflow.id))
     timed = Statement(both, {NOW.key: postgresql.PRESENT})
     leads_to = next(iter(entered)) if len(entered) == 1 else None
     return Plan(Statement(log), Statement(apply), Statement(both), timed, leads_to, one, lock, ahead)
 
 
-def _both(workflow: Workflow, event: str, entered: set[str], log: Insert) -> Select[*tuple[Any, ...]]:
-    """Log and apply as one statement; what it tells is in `Plan`."""
+def together(log: Insert, apply: Callable[[Any], Update | Insert]) -> Select[*tuple[Any, ...]]:
+    """Log and apply as one statement; what it tells is in `Plan`. apply: is given the columns of the log rows."""
     columns = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target, transition.c.at)
     logged = log.returning(*columns).cte("logged")
-    applied = _apply(workflow, event, entered, logged.c.target, logged.c.row_id == workflow.id).cte("applied")
+    applied = apply(logged.c).cte("applied")
     ends = func.min(logged.c.id), func.max(logged.c.id)
     aside = exists(select(set_aside.c.row_id))
     rest = (func.max(logged.c[name]) for name in ("row_id", "source", "target", "at"))
@@ -394,7 +394,7 @@ def _candidates(
     *,
     locked: bool = True,
 ) -> Select[Any]:
-    """The rows of a selection that the chart lets move; its columns are filled in by `_log`."""
+    """The rows of a selection that the chart lets move; its columns are filled in by `log_rows`."""
     chosen = select().select_from(workflow.table)
     if locked:
         chosen = chosen.with_for_update(of=workflow.table, key_share=True)
@@ -410,7 +410,7 @@ def _candidates(
     return chosen
 
 
-def _log(
+def log_rows(
     workflow: Workflow,
     event: str,
     chosen: Select[Any],
@@ -448,7 +448,12 @@ def _entered(workflow: Workflow, event: str, target: str | None) -> set[str]:
 def _apply(
     workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any], *where: ColumnElement[bool]
 ) -> Update:
-    """The one statement that writes `state`: each row follows its log row, which tells the target."""
+    """The one statement that writes the `state` of rows that are there: each follows its log row."""
+    return update(workflow.table).values(written(workflow, event, moved, target)).where(*where)
+
+
+def written(workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any]) -> dict[str, Any]:
+    """What is written into rows that move: their state, and what goes with it."""
     state = literal(next(iter(moved)), Text()) if len(moved) == 1 else target
     values: dict[str, Any] = {"state": state}
     for name, choices in _assignments(workflow, event, moved).items():
@@ -458,7 +463,7 @@ def _apply(
             again = values[deadline.at.key]
             never_later = and_(deadline.at <= NOW, again <= deadline.at)
             values[deadline.at.key] = case((never_later, null()), else_=again)
-    return update(workflow.table).values(values).where(*where)
+    return values
 
 
 def _assignments(workflow: Workflow, event: str, moved: set[str]) -> dict[str, list[tuple[set[str], Any]]]:

@@ -422,3 +422,16 @@ def test_foreign_keys_are_kept(theatre: Store) -> None:
 def test_every_trouble_is_of_one_tree() -> None:
     assert issubclass(SchemaVersionError, StoreError)
     assert issubclass(StoreError, StatewrightError)
+
+
+@pytest.mark.parametrize(("writable", "where"), [(True, "files"), (False, "memory")])
+def test_what_a_large_change_may_undo_is_kept_in_files_if_there_is_a_folder_for_them(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, writable: bool, where: str
+) -> None:
+    store = opened(kept)
+    monkeypatch.setattr("statewright.dialects.sqlite.os.access", lambda *_, **__: writable)
+    with store.transaction() as held, store.reading() as session:
+        held.connection()
+        found = session.connection().exec_driver_sql("PRAGMA temp_store").scalar_one()
+    store.close()
+    assert {1: "files", 2: "memory"}[found] == where

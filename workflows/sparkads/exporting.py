@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pydantic import SecretStr
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, case, func, or_, select, type_coerce
 
-from sparkads.columns import KINDS, guarded
+from sparkads.columns import KINDS
 from sparkads.errors import WrongInput
 from sparkads.portfolio.ads import outlasted
-from sparkads.portfolio.posts import url_of
 from sparkads.spark_ad import ads
 from sparkads.tables import (
     AdAccount,
@@ -28,6 +24,7 @@ from sparkads.tables import (
     table,
 )
 from sparkads.video_code import HELD, codes
+from sparkads.writing import FORMS, Sheet
 from statewright.session import instant
 from statewright.tables import transition
 from statewright.workflow import Workflow
@@ -63,19 +60,18 @@ def export(
     kinds = {kind.name: kind for kind in KINDS}
     if what not in kinds:
         raise WrongInput(f"cannot export {what!r}; expected {', '.join(kinds)}")
-    if form not in ("csv", "jsonl"):
-        raise WrongInput(f"cannot export as {form!r}; expected csv or jsonl")
+    if form not in FORMS:
+        raise WrongInput(f"cannot export as {form!r}; expected {' or '.join(FORMS)}")
     names = [column.name for column in kinds[what] if column.name not in ("line", "problem")]
-    write = _csv(out, names) if form == "csv" else _jsonl(out, names)
     with spark.reading() as session:
         connection = session.connection()
         total = connection.execute(select(func.count()).select_from(_COUNTED[what])).scalar_one()
         chosen = _chosen(what, instant(session), reveal=reveal)
+        sheet = Sheet(out, form, names, chosen.selected_columns)
         rows = connection.execution_options(yield_per=AT_ONCE).execute(chosen)
         written = 0
-        for some in rows.mappings().partitions():
-            for row in some:
-                write([_value(name, row) for name in names])
+        for some in rows.partitions():
+            sheet.write(some)
             written += len(some)
             progress(written, total)
     return written
@@ -94,7 +90,7 @@ def _codes(*, reveal: bool) -> Select[*tuple[Any, ...]]:
     return (
         select(
             _account.name.label("account"),
-            (_code.code if reveal else _code.hint).label("code"),
+            (type_coerce(_code.code, Text()) if reveal else _code.hint).label("code"),
             *_POST,
             _code.days,
             _code.issued_at,
@@ -244,53 +240,3 @@ def _reason(workflow: Workflow) -> ColumnElement[str | None]:
 
 def _joined(texts: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     return select(func.aggregate_strings(texts, " "))
-
-
-def _value(name: str, row: Any) -> object:
-    """A cell's value, as a spreadsheet or a program is to see it."""
-    if name == "post":
-        return row["item_id"] and url_of(row["item_id"], row["creator"])
-    if name == "original":
-        return row["original"] and url_of(row["original"], row["original_creator"])
-    value = row[name]
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case SecretStr():
-            return value.get_secret_value()
-        case str() if name in ("codes", "missing"):
-            return " ".join(sorted(set(value.split())))
-        case _:
-            return bool(value) if value is not None and name in ("ads_only", "deleted", "uncovered") else value
-
-
-def _csv(out: TextIO, names: Sequence[str]) -> Callable[[Iterable[object]], None]:
-    plain = csv.writer(out, lineterminator="\n")
-    # The library leaves a lone carriage return without quotes when lines end otherwise.
-    careful = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    plain.writerow(names)
-
-    def write(values: Iterable[object]) -> None:
-        cells = [_cell(value) for value in values]
-        (careful if any("\r" in cell for cell in cells) else plain).writerow(cells)
-
-    return write
-
-
-def _jsonl(out: TextIO, names: Sequence[str]) -> Callable[[Iterable[object]], None]:
-    def write(values: Iterable[object]) -> None:
-        out.write(json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False) + "\n")
-
-    return write
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None | False:
-            return ""
-        case True:
-            return "yes"
-        case str():
-            return guarded(value)
-        case _:
-            return str(value)

@@ -169,7 +169,9 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         # Without it, what REPLACE deletes is hidden from the triggers that forbid it.
         cursor.execute("PRAGMA recursive_triggers = ON")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
-        cursor.execute("PRAGMA temp_store = MEMORY")
+        # A statement of many rows may be undone, and for that keeps each page that it changes: in memory, that
+        # would be the more, the larger the tables are.
+        cursor.execute(f"PRAGMA temp_store = {'FILE' if _has_room_for_files() else 'MEMORY'}")
         cursor.close()
 
     @event.listens_for(engine, "reset")
@@ -183,6 +185,13 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
 
 _CONNECTED: dict[str, Any] = {"factory": sqlite_turn.Patient, "cached_statements": 1000}
 """Each kind of move has a few statements of its own, and to read one takes as long as to run it."""
+
+
+def _has_room_for_files() -> bool:
+    """Whether SQLite finds a folder for temporary files, in the order in which it looks."""
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
+    usual = ("/var/tmp", "/usr/tmp", "/tmp", ".")  # noqa: S108 - nothing is put there by us
+    return any(folder and os.access(folder, os.W_OK | os.X_OK) for folder in (*named, *usual))
 
 
 def _check_path(path: Path, *, create: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlmodel import Session
@@ -15,6 +15,7 @@ from statewright.dialects import among
 from statewright.explain import refused_to_begin
 from statewright.log import START
 from statewright.session import instant
+from statewright.staging import begin_all
 from statewright.tables import transition
 from statewright.transition import start
 from statewright.workflow import Workflow
@@ -93,6 +94,30 @@ def begin(session: Session, workflow: Workflow, beginnings: Iterable[Beginning],
         if begun.rows < len(ids):
             refused.update(_refused(session, workflow, ids, state))
     return refused
+
+
+def insert_begun(
+    session: Session,
+    workflow: Workflow,
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    states: Sequence[str],
+    reasons: Sequence[str | None],
+    actor: str,
+) -> dict[int, str]:
+    """`begin` for rows that are inserted by it, where no guard looks at others of them; in half of the time."""
+    left = begin_all(session, workflow, columns, states=states, reasons=reasons, actor=actor)
+    if not left:
+        return {}
+    state_of = dict(zip(columns["id"], states, strict=True))
+    alike: dict[str, list[int]] = {}
+    for row_id in left:
+        alike.setdefault(state_of[row_id], []).append(row_id)
+    return {
+        row_id: why
+        for state, ids in alike.items()
+        for row_id, why in _refused(session, workflow, ids, state).items()
+    }
 
 
 def _refused(session: Session, workflow: Workflow, ids: Sequence[int], state: str) -> dict[int, str]:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
 from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
-from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted
+from sparkads.importing.beginning import Done, Occasion, Outcome, Refused, came_deleted, insert_begun
 from sparkads.importing.cells import choice, days, instant, is_relative
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts
 from sparkads.secret import clean, fingerprint, hint
 from sparkads.tables import BY_CODE, Post, table
 from sparkads.video_code import HELD, codes
 from statewright.dialects import among
-from statewright.many import insert_all
+from statewright.many import draw_ids
 
 _code, _post = codes.table.c, table(Post).c
 _STATES = tuple(state for state in codes.decisions.states if state not in HELD[1:])
@@ -51,11 +51,17 @@ class CodeRow:
     authorized_at: datetime | None
     state: str
     reason: str | None
+    name = "from an earlier row"
+    """What it is called by later rows that tell of the same code."""
+
+    @property
+    def gone(self) -> bool:
+        return self.state == "deleted"
 
 
 @dataclass(slots=True)
-class _Known:
-    """A code as it is stored, or as an earlier row has it.
+class _Stored:
+    """A code as it is stored; a row that was read can stand for one.
 
     gone: it was deleted when it came, a record of the past that stands for no other life of the code
     """
@@ -65,6 +71,10 @@ class _Known:
     days: int
     issued_at: datetime
     gone: bool
+
+
+_Known = dict[tuple[str, str], list[_Stored | CodeRow]]
+"""Codes by account and fingerprint."""
 
 
 class CodeRows:
@@ -137,13 +147,13 @@ class CodeRows:
     def _judge(
         self,
         row: CodeRow,
-        known: dict[tuple[str, str], list[_Known]],
+        known: _Known,
         accounts: NamedAccounts,
         posts: NamedPosts,
     ) -> Done:
-        alike = known.setdefault((row.account, row.fingerprint), [])
-        meant = [one for one in alike if row.state == "deleted" or not one.gone]
-        if meant:
+        mark = row.account, row.fingerprint
+        alike = known.get(mark)
+        if alike and (meant := [one for one in alike if row.gone or not one.gone]):
             if not all(_differences(one, row) for one in meant):
                 return Done.UNCHANGED
             raise WrongInput(f"code {row.hint} is known {meant[-1].name}, but {_differences(meant[-1], row)}")
@@ -153,27 +163,27 @@ class CodeRows:
         posts.check(row.post)
         accounts.need(row.account, row.account_state)
         posts.need(row.post)
-        alike.append(_Known("from an earlier row", row.item, row.days, row.issued_at, row.state == "deleted"))
+        if alike:
+            alike.append(row)
+        else:
+            known[mark] = [row]
         return Done.TAKEN
 
-    def _known(
-        self, session: Session, accounts: NamedAccounts, rows: Sequence[CodeRow]
-    ) -> dict[tuple[str, str], list[_Known]]:
+    def _known(self, session: Session, accounts: NamedAccounts, rows: Sequence[CodeRow]) -> _Known:
         names = {account_id: name for name, account_id in accounts.ids.items()}
-        marks = {row.fingerprint for row in rows}
-        known: dict[tuple[str, str], list[_Known]] = {}
-        for stored in (_DELETED, _KEPT):
-            chosen = {"accounts": list(names), "fingerprints": list(marks)}
-            for row in session.connection().execute(stored, chosen):
-                name = f"as video code {row.id} ({row.state.replace('_', ' ')})"
-                one = _Known(name, row.item_id, row.days, row.issued_at, row.gone)
-                known.setdefault((names[row.account_id], row.fingerprint), []).append(one)
+        known: _Known = {}
+        chosen = {"accounts": list(names), "fingerprints": list({row.fingerprint for row in rows})}
+        for row in session.connection().execute(_STORED, chosen):
+            name = f"as video code {row.id} ({row.state.replace('_', ' ')})"
+            one = _Stored(name, row.item_id, row.days, row.issued_at, row.gone)
+            known.setdefault((names[row.account_id], row.fingerprint), []).append(one)
         return known
 
     def _insert(
         self, session: Session, rows: Mapping[int, CodeRow], accounts: NamedAccounts, posts: NamedPosts
     ) -> None:
         columns: dict[str, list[Any]] = {
+            "id": draw_ids(session, codes.table, len(rows)),
             "account_id": [accounts.ids[row.account] for row in rows.values()],
             "post_id": [posts.ids[row.item] for row in rows.values()],
             "code": [row.secret for row in rows.values()],
@@ -184,10 +194,11 @@ class CodeRows:
             ],
             **{name: [getattr(row, name) for row in rows.values()] for name in _AS_TOLD},
         }
-        number_of = dict(zip(insert_all(session, codes.table, columns), rows, strict=True))
+        number_of = dict(zip(columns["id"], rows, strict=True))
         actor, spark = self._occasion.actor, self._occasion.spark
-        beginnings = [Beginning(row_id, rows[n].state, rows[n].reason) for row_id, n in number_of.items()]
-        if refused := begin(session, codes, beginnings, actor=actor):
+        states = [row.state for row in rows.values()]
+        reasons = [row.reason for row in rows.values()]
+        if refused := insert_begun(session, codes, columns, states=states, reasons=reasons, actor=actor):
             raise Refused({number_of[row_id]: problem for row_id, problem in refused.items()})
         if marked := [
             {"code_id": row_id, "mark": rows[number].fingerprint}
@@ -203,20 +214,22 @@ class CodeRows:
         spark.codes.serve(session, _code.id.between(min(number_of), max(number_of)), actor=actor)
 
 
-_STORED = (
-    select(_code.id, _code.account_id, _code.fingerprint, _code.days, _code.issued_at, _code.state)
-    .add_columns(_post.item_id, came_deleted(codes).label("gone"))
-    .join_from(codes.table, table(Post), _post.id == _code.post_id)
-    .where(among(_code.account_id, "accounts"), among(_code.fingerprint, "fingerprints"))
-)
-# Asked apart, because each kind has an index of its own. Were the state a parameter, a server that prepares the
+def _stored(condition: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(_code.id, _code.account_id, _code.fingerprint, _code.days, _code.issued_at, _code.state)
+        .add_columns(_post.item_id, came_deleted(codes).label("gone"))
+        .join_from(codes.table, table(Post), _post.id == _code.post_id)
+        .where(among(_code.account_id, "accounts"), among(_code.fingerprint, "fingerprints"), condition)
+    )
+
+
+# Two parts, because each kind has an index of its own. Were the state a parameter, a server that prepares the
 # statement could not know which, and would compare all codes with all fingerprints.
 _GONE = literal("deleted", literal_execute=True)
-_KEPT = _STORED.where(_code.state != _GONE)
-_DELETED = _STORED.where(_code.state == _GONE)
+_STORED = _stored(_code.state == _GONE).union_all(_stored(_code.state != _GONE))
 
 
-def _differences(known: _Known, row: CodeRow) -> str:
+def _differences(known: _Stored | CodeRow, row: CodeRow) -> str:
     """How a row differs from what is known of its code, in words; empty if it does not."""
     differences = []
     if known.days != row.days:

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
-from sparkads.importing.beginning import Beginning, begin
+from sparkads.importing.beginning import insert_begun
 from sparkads.importing.cells import choice, shown, yes
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import lines
@@ -20,7 +20,7 @@ from sparkads.portfolio.posts import check_original, item_of
 from sparkads.post import posts
 from sparkads.tables import ORIGINAL, ORIGINS, POST_KINDS, PULLED
 from statewright.dialects import among
-from statewright.many import insert_all
+from statewright.many import draw_ids
 
 _post = posts.table.c
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)
@@ -140,10 +140,11 @@ class NamedPosts:
         if lacking := [{"item": item, "said": caption} for item, caption in self._captions.items()]:
             captioned = update(posts.table).where(_post.item_id == bindparam("item"))
             session.connection().execute(captioned.values(caption=bindparam("said")), lacking)
-        made: list[Beginning] = []
         for derived in (False, True):
             new = [facts for facts in self._new.values() if derived == (facts.original is not None)]
+            ids = draw_ids(session, posts.table, len(new))
             columns: dict[str, list[Any]] = {
+                "id": ids,
                 "item_id": [facts.item for facts in new],
                 "creator": [facts.creator for facts in new],
                 "kind": [facts.kind or ORIGINAL for facts in new],
@@ -151,10 +152,9 @@ class NamedPosts:
                 "caption": [facts.caption for facts in new],
                 "ads_only": [facts.ads_only for facts in new],
             }
-            for facts, row_id in zip(new, insert_all(session, posts.table, columns), strict=True):
-                self.ids[facts.item or ""] = row_id
-                made.append(Beginning(row_id, facts.visibility or "public"))
-        begin(session, posts, made, actor=actor)
+            states = [facts.visibility or "public" for facts in new]
+            insert_begun(session, posts, columns, states=states, reasons=[None] * len(new), actor=actor)
+            self.ids.update({facts.item or "": row_id for facts, row_id in zip(new, ids, strict=True)})
 
     def _check_new(self, facts: PostFacts) -> None:
         item, kind, original = facts.item, facts.kind or ORIGINAL, facts.original
@@ -200,11 +200,12 @@ _STORED = (
 
 def push(session: Session, wanted: Sequence[PostFacts], *, actor: str) -> list[int]:
     """Make the posts of videos that are pushed; their ids, in the order of the facts."""
-    names = ("creator", "origin", "caption", "ads_only")
-    columns = {name: [getattr(each, name) for each in wanted] for name in names}
-    ids = insert_all(session, posts.table, columns)
-    states = (each.visibility or "draft" for each in wanted)
-    begin(session, posts, [Beginning(*both) for both in zip(ids, states, strict=True)], actor=actor)
+    ids = draw_ids(session, posts.table, len(wanted))
+    columns: dict[str, list[Any]] = {"id": ids}
+    for name in ("creator", "origin", "caption", "ads_only"):
+        columns[name] = [getattr(each, name) for each in wanted]
+    states = [each.visibility or "draft" for each in wanted]
+    insert_begun(session, posts, columns, states=states, reasons=[None] * len(wanted), actor=actor)
     return ids
 
 
