@@ -107,10 +107,10 @@ class StoreSession(Session):
 
     def in_the_end(self, do: Callable[[], object]) -> None:
         """Have an answer read that was asked for last: after COMMIT, if it comes with that."""
-        if self._driver.waits:
-            self._last.append(do)
-        else:
+        if self._driver.answers_at_once:
             do()
+        else:
+            self._last.append(do)
 
     def close(self) -> None:
         if not self.untouched:
