@@ -22,6 +22,7 @@ class Drivers:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._kind = Sending if of(engine).WAITS_FOR_ANSWERS else Driver
         self._resting: deque[Driver] = deque()
 
     def take(self, *, writing: bool, by_index: bool = False) -> Driver:
@@ -32,7 +33,7 @@ class Drivers:
         try:
             driver = self._resting.pop()
         except IndexError:
-            driver = Driver(self._engine)
+            driver = self._kind(self._engine)
         driver.begin(driver.database.BEGIN_WRITING if writing else driver.database.BEGIN_READING)
         if by_index:
             driver.go_by_index()
@@ -51,44 +52,24 @@ class Drivers:
             self._resting.pop().pooled.close()
 
 
-class Answer:
-    """What a statement found, on a database that answers several at once; to be read once they were sent."""
-
-    __slots__ = ("rowcount", "rows")
-
-    rows: list[tuple[Any, ...]]
-    rowcount: int
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        return self.rows[0] if self.rows else None
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        return self.rows
-
-
 class Driver:
     """A connection of the pool's; one that died there is replaced.
 
     Errors come as SQLAlchemy's, like those of any other statement.
     """
 
+    answers_at_once = True
+    """What is asked is answered by the time that `ask` returns."""
+
     def __init__(self, engine: Engine) -> None:
         self.dialect: Dialect = engine.dialect
         self.database = of(engine)
         self._engine = engine
         self._mark = self.database.MARK
-        self.waits = self.database.WAITS_FOR_ANSWERS
-        self._ahead: list[tuple[Compiled | str, Sequence[Any], Answer]] = []
-        self._fresh = True
         self._take()
 
     def begin(self, words: str) -> None:
         """Begin a transaction."""
-        self._fresh = True
-        self._ahead.clear()
-        if self.waits:
-            self._ask(words)
-            return
         try:
             self._link.begin(words)
         except self._error as error:
@@ -97,10 +78,7 @@ class Driver:
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Run a statement; what is returned has its answer. Raises KeyError for a value that is not told."""
-        answer = self.ask(statement, values)
-        if self._ahead:
-            self.answered()
-        return answer
+        return self.ask(statement, values)
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The row that a SELECT finds, by column; None when there is none."""
@@ -108,24 +86,21 @@ class Driver:
 
     def say(self, words: str) -> Any:
         """Run words that are told nothing."""
-        answer = self._ask(words)
-        self.answered()
-        return answer
+        return self.run(_said(words), {})
 
     def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Have a statement run together with the next one that is run; its answer is to be read after that."""
         compiled = statement.on(self.dialect, self._mark)
-        return self._ask(compiled, compiled.bound(values))
+        try:
+            return self._execute(compiled.sql, compiled.bound(values))
+        except self._error as error:
+            self._fail(error)
 
     def go_by_index(self) -> None:
         """Have the planner look rows up one by one, until the transaction ends or `go_by_choice`."""
-        if self.database.BY_INDEX:
-            self.ask(_said(self.database.BY_INDEX), {})
 
     def go_by_choice(self) -> None:
         """Have the planner choose its ways again."""
-        if self.database.BY_CHOICE:
-            self.ask(_said(self.database.BY_CHOICE), {})
 
     def read(self, statement: Statement, answer: Any) -> dict[str, Any] | None:
         """The row, by column, in the answer to a SELECT; None when there is none."""
@@ -134,50 +109,18 @@ class Driver:
 
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
-        if not self._ahead:
-            return
-        ahead, self._ahead = self._ahead, []
-        said = [(words, values) for words, values, _ in ahead]
-        try:
-            found = self._link.exchange(said)
-        except self._error as error:
-            if not self._fresh or not self._lost(error):
-                self._fail(error)
-            # It died in the pool, and so did whatever else lies there. Nothing was done yet.
-            self.pooled.invalidate(error)
-            self._engine.dispose()
-            self._take()
-            try:
-                found = self._link.exchange(said)
-            except self._error as again:
-                self._fail(again)
-        finally:
-            self._fresh = False
-        for (_, _, answer), (rows, rowcount) in zip(ahead, found, strict=True):
-            answer.rows, answer.rowcount = rows, rowcount
 
     def commit(self) -> None:
         self.say("COMMIT")
 
     def undo(self) -> bool:
         """End the transaction without a trace; tells whether the connection is good for another."""
-        self._ahead.clear()
         try:
             if self.pooled.is_valid:
                 self.pooled.rollback()
         except self._error:
             return False
         return self.pooled.is_valid
-
-    def _ask(self, words: Compiled | str, values: Sequence[Any] = ()) -> Any:
-        if self.waits:
-            answer = Answer()
-            self._ahead.append((words, values, answer))
-            return answer
-        try:
-            return self._execute(words if isinstance(words, str) else words.sql, values)
-        except self._error as error:
-            self._fail(error)
 
     def _take(self) -> None:
         self._error: Any = self.dialect.loaded_dbapi.Error
@@ -208,6 +151,80 @@ class Driver:
             connection_invalidated=lost,
             dialect=self.dialect,
         )
+
+
+class Answer:
+    """What a statement found that is sent together with others; to be read once they were sent."""
+
+    __slots__ = ("rowcount", "rows")
+
+    rows: list[tuple[Any, ...]]
+    rowcount: int
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self.rows[0] if self.rows else None
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self.rows
+
+
+class Sending(Driver):
+    """A connection on which statements are sent together, and answered together."""
+
+    answers_at_once = False
+
+    def __init__(self, engine: Engine) -> None:
+        self._ahead: list[tuple[Compiled, Sequence[Any], Answer]] = []
+        super().__init__(engine)
+
+    def begin(self, words: str) -> None:
+        self._fresh = True
+        self._ahead.clear()
+        self.ask(_said(words), {})
+
+    def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        answer = self.ask(statement, values)
+        self.answered()
+        return answer
+
+    def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        compiled = statement.on(self.dialect, self._mark)
+        answer = Answer()
+        self._ahead.append((compiled, compiled.bound(values), answer))
+        return answer
+
+    def go_by_index(self) -> None:
+        self.ask(_said(self.database.BY_INDEX), {})
+
+    def go_by_choice(self) -> None:
+        self.ask(_said(self.database.BY_CHOICE), {})
+
+    def answered(self) -> None:
+        if not self._ahead:
+            return
+        ahead, self._ahead = self._ahead, []
+        said = [(compiled, values) for compiled, values, _ in ahead]
+        try:
+            found = self._link.exchange(said)
+        except self._error as error:
+            if not self._fresh or not self._lost(error):
+                self._fail(error)
+            # It died in the pool, and so did whatever else lies there. Nothing was done yet.
+            self.pooled.invalidate(error)
+            self._engine.dispose()
+            self._take()
+            try:
+                found = self._link.exchange(said)
+            except self._error as again:
+                self._fail(again)
+        finally:
+            self._fresh = False
+        for (_, _, answer), (rows, rowcount) in zip(ahead, found, strict=True):
+            answer.rows, answer.rowcount = rows, rowcount
+
+    def undo(self) -> bool:
+        self._ahead.clear()
+        return super().undo()
 
 
 @cache

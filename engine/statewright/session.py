@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, select
 from sqlmodel import Session
@@ -16,27 +16,49 @@ from statewright.dialects.postgresql import DatabaseClock
 from statewright.driver import Driver, Drivers
 from statewright.errors import StoreError
 from statewright.statement import Statement
+from statewright.trouble import Troubles
 
 
 class StoreSession(Session):
-    """A session inside a transaction that is already begun.
+    """A session inside a transaction: begun as it is entered, over when it is left.
 
-    writing: it may write
+    writing: it may write, and is committed in the end, unless an exception ends it
     whole:   an error anywhere in it undoes all of it, so no part of it needs a savepoint of its own
     """
 
     def __init__(
-        self, engine: Engine, drivers: Drivers, *, clock: Clock, writing: bool, whole: bool = False
+        self,
+        engine: Engine,
+        drivers: Drivers,
+        troubles: Troubles,
+        *,
+        clock: Clock,
+        writing: bool,
+        whole: bool = False,
     ) -> None:
         self._engine = engine
+        self._drivers = drivers
+        self._troubles = troubles
         self._wrapped: Connection | None = None
         self._clock = clock
         self.writing = writing
         self.whole = whole
-        self._drivers = drivers
         self._committed = self._given_back = False
         self._last: list[Callable[[], object]] = []
-        self._driver = drivers.take(writing=writing, by_index=whole)
+
+    def __enter__(self) -> Self:
+        with self._troubles:
+            self._driver = self._drivers.take(writing=self.writing, by_index=self.whole)
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        with self._troubles:
+            try:
+                if error is None and self.writing:
+                    self._finish()
+            finally:
+                self.close()
+        self._troubles.tell(error)
 
     def __getattr__(self, name: str) -> Any:
         # SQLAlchemy's part begins when it is asked for: a call that moves one row never does.
@@ -84,21 +106,11 @@ class StoreSession(Session):
         super().rollback()
 
     def in_the_end(self, do: Callable[[], object]) -> None:
-        """Have an answer read that was asked for last: after `finish` has committed, if it comes with that."""
-        if self._driver.waits:
-            self._last.append(do)
+        """Have an answer read that was asked for last: after COMMIT, if it comes with that."""
+        if self._driver.answers_at_once:
+            do()
         else:
-            do()
-
-    def finish(self) -> None:
-        """Commit what was done, if it was not rolled back."""
-        if not self.untouched and self.in_transaction():
-            super().commit()
-        if self._wrapped is None:
-            self._driver.commit()
-            self._committed = True
-        for do in self._last:
-            do()
+            self._last.append(do)
 
     def close(self) -> None:
         if not self.untouched:
@@ -112,6 +124,16 @@ class StoreSession(Session):
             self._drivers.give_back(self._driver)
         else:
             self._driver.pooled.close()
+
+    def _finish(self) -> None:
+        """Commit what was done, if it was not rolled back: the only place in the program that commits."""
+        if not self.untouched and self.in_transaction():
+            super().commit()
+        if self._wrapped is None:
+            self._driver.commit()
+            self._committed = True
+        for do in self._last:
+            do()
 
 
 def of_a_store(session: Session) -> StoreSession:

@@ -1,16 +1,15 @@
-"""The database: opened, checked, and every transaction begun and committed here."""
+"""The database: opened, checked, and every transaction begun here."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, MetaData, insert, inspect
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from statewright import dialects
 from statewright.clock import Clock
@@ -19,6 +18,7 @@ from statewright.errors import DefinitionError, StoreError
 from statewright.migrations.line import ENGINE, Line, refuse_older, refuse_others, versions_found
 from statewright.session import StoreSession
 from statewright.tables import alembic_version, metadata, transition
+from statewright.trouble import Troubles
 
 if TYPE_CHECKING:
     from statewright.migrations.steps import Step
@@ -81,6 +81,7 @@ class Store:
         self._horizon = self._database.horizon(engine)
         self._writing = engine.execution_options(writing=True)
         self._drivers = Drivers(engine)
+        self._troubles = Troubles(self._database, self.name)
         self._ready_on: date | None = None
         self._patience = busy_timeout
         try:
@@ -98,32 +99,22 @@ class Store:
         """Who writes keeps all other writers waiting."""
         return not self._database.LOCKS_ROWS
 
-    @contextmanager
-    def transaction(self, *, whole: bool = False) -> Iterator[StoreSession]:
+    def transaction(self, *, whole: bool = False) -> StoreSession:
         """A session that may write: committed at the end, rolled back by an exception.
 
         whole: no exception is caught inside, so that a call that fails need not undo its own part of it
-        This is the only place in the program that commits.
         """
-        with (
-            self._troubles(),
-            StoreSession(self._writing, self._drivers, clock=self.clock, writing=True, whole=whole) as session,
-        ):
-            yield session
-            session.finish()
+        return StoreSession(
+            self._writing, self._drivers, self._troubles, clock=self.clock, writing=True, whole=whole
+        )
 
-    @contextmanager
-    def reading(self) -> Iterator[StoreSession]:
+    def reading(self) -> StoreSession:
         """A session that only reads, all of it at one moment; it neither blocks nor waits for writers."""
-        with (
-            self._troubles(),
-            StoreSession(self._engine, self._drivers, clock=self.clock, writing=False) as session,
-        ):
-            yield session
+        return StoreSession(self._engine, self._drivers, self._troubles, clock=self.clock, writing=False)
 
     def settled(self) -> int:
         """The id of the log up to which no other row can still appear, whoever commits late."""
-        with self._troubles():
+        with self._troubles:
             return self._horizon.settled()
 
     def wakeups(self, stop: socket.socket) -> Iterator[None]:
@@ -132,7 +123,7 @@ class Store:
         stop: ends it as soon as something can be read from there
         Raises StoreError when the connection is lost.
         """
-        with self._troubles():
+        with self._troubles:
             yield from self._database.wakeups(self._engine, stop)
 
     def keep_ahead(self, now: datetime) -> None:
@@ -140,7 +131,7 @@ class Store:
         if self._database.KEEPS_MONTHS and self._ready_on != now.date():
             self._ready_on = now.date()
             try:
-                with self._troubles(), self._writing.begin() as connection:
+                with self._troubles, self._writing.begin() as connection:
                     self._database.keep_ahead(connection, transition.name, now)
             except StoreError as error:
                 # There are months to try again, and rows without a part are kept too.
@@ -153,7 +144,7 @@ class Store:
         What somebody is reading, or is not this user's to remove, stays for another time.
         """
         try:
-            with self._troubles(), self._writing.begin() as connection:
+            with self._troubles, self._writing.begin() as connection:
                 return self._database.drop_empty(connection, transition.name, before)
         except StoreError as error:
             if not error.busy:
@@ -167,7 +158,7 @@ class Store:
 
     def drift(self) -> list[str]:
         """Where the database differs from what the code expects, a sentence each; empty when it does not."""
-        with self._troubles():
+        with self._troubles:
             with self._engine.connect() as connection:
                 versions = versions_found(connection)
                 found = self._database.schema_of(connection)
@@ -192,7 +183,7 @@ class Store:
 
     def versions(self) -> dict[str, int]:
         """The versions of the tables in the database, by name; empty when it has none."""
-        with self._troubles(), self._engine.connect() as connection:
+        with self._troubles, self._engine.connect() as connection:
             return versions_found(connection)
 
     def upgrade(self, *, tell: Callable[[Step], None] = lambda step: None) -> list[Step]:
@@ -205,7 +196,7 @@ class Store:
         """
         from statewright.migrations.steps import upgrade
 
-        with self._troubles():
+        with self._troubles:
             if not self.versions():
                 self._before_the_first_table()
             try:
@@ -220,7 +211,7 @@ class Store:
                 raise StoreError(f'cannot upgrade the database "{self.name}": {broken}') from error
 
     def _prepare(self, *, create: bool) -> None:
-        with self._troubles():
+        with self._troubles:
             with self._engine.connect() as connection:
                 if not (found := versions_found(connection)):
                     self._refuse_foreign(connection)
@@ -258,23 +249,3 @@ class Store:
         self._database.keep_ahead(connection, transition.name, self.clock.now())
         connection.execute(insert(alembic_version), [{"version_num": line.head} for line in self._lines])
         return self.expected
-
-    def _troubles(self) -> _Troubles:
-        return _Troubles(self._database, self.name)
-
-
-class _Troubles:
-    """What goes wrong with the database meanwhile is told as a StoreError; but for a broken constraint."""
-
-    __slots__ = ("_database", "_name")
-
-    def __init__(self, database: dialects.Database, name: str) -> None:
-        self._database = database
-        self._name = name
-
-    def __enter__(self) -> None:
-        """Nothing is needed beforehand."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
-            raise self._database.trouble(error, self._name) from error

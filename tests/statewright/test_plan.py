@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +14,12 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 from tests.statewright.halls import EVERY, THEATRE, Hall, Seat, add_halls, add_seats, days, halls, seats
 
-from statewright.driver import Driver
+from statewright.driver import Driver, Sending
 from statewright.forecast import forecast
 from statewright.log import history
 from statewright.many import take_stock
 from statewright.session import StoreSession
-from statewright.statement import Compiled
+from statewright.statement import Statement
 from statewright.store import Store
 from statewright.subscriber import deliver
 from statewright.sweep import next_due, sweep
@@ -215,14 +215,18 @@ def listening(session: StoreSession) -> Iterator[list[tuple[str, Any]]]:
 def driving(look: Callable[[Driver, str, Any], None]) -> Iterator[None]:
     """Have somebody look at what is about to be put to the driver."""
     with pytest.MonkeyPatch.context() as patch:
-        ask = Driver._ask
-
-        def looked_at(driver: Driver, words: Compiled | str, parameters: Any = ()) -> Any:
-            look(driver, words if isinstance(words, str) else words.sql, tuple(parameters))
-            return ask(driver, words, parameters)
-
-        patch.setattr(Driver, "_ask", looked_at)
+        for kind in (Driver, Sending):
+            patch.setattr(kind, "ask", _looked_at(kind.ask, look))
         yield
+
+
+def _looked_at(ask: Callable[..., Any], look: Callable[[Driver, str, Any], None]) -> Callable[..., Any]:
+    def looked_at(driver: Driver, statement: Statement, values: Mapping[str, Any]) -> Any:
+        compiled = statement.on(driver.dialect, driver.database.MARK)
+        look(driver, compiled.sql, tuple(compiled.bound(values)))
+        return ask(driver, statement, values)
+
+    return looked_at
 
 
 @contextmanager

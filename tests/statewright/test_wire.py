@@ -18,8 +18,6 @@ from statewright.store import Store
 from statewright.testing import temporary_database
 from statewright.transition import fire
 
-BEGIN, COMMIT, ROLLBACK = ("BEGIN", ()), ("COMMIT", ()), ("ROLLBACK", ())
-
 
 @pytest.fixture
 def link(postgres: str) -> Iterator[Link]:
@@ -33,6 +31,13 @@ def compiled(statement: Statement) -> Compiled:
     return statement.on(dialect(paramstyle="pyformat"), "$")
 
 
+def said(words: str) -> tuple[Compiled, list[object]]:
+    return compiled(Statement(text(words))), []
+
+
+BEGIN, COMMIT, ROLLBACK = said("BEGIN"), said("COMMIT"), said("ROLLBACK")
+
+
 def doubled() -> Compiled:
     number = parameter("number", BigInteger())
     return compiled(Statement(select(number * literal(2, BigInteger()))))
@@ -44,12 +49,12 @@ def prepared(link: Link) -> list[str]:
 
 def test_each_statement_has_its_answer(link: Link) -> None:
     twice = doubled()
-    answers = link.exchange([BEGIN, (twice, [21]), ("CREATE TABLE t (n int)", ()), (twice, [4]), COMMIT])
+    answers = link.exchange([BEGIN, (twice, [21]), said("CREATE TABLE t (n int)"), (twice, [4]), COMMIT])
     assert [rows for rows, _ in answers] == [[], [(42,)], [], [(8,)], []]
 
 
 def test_an_answer_tells_how_many_rows_were_written(link: Link) -> None:
-    wrote = link.exchange([("CREATE TABLE t (n int)", ()), ("INSERT INTO t VALUES (1), (2)", ())])
+    wrote = link.exchange([said("CREATE TABLE t (n int)"), said("INSERT INTO t VALUES (1), (2)")])
     assert [rowcount for _, rowcount in wrote] == [0, 2]
 
 
@@ -77,7 +82,7 @@ def test_a_statement_that_failed_undoes_those_with_it_and_spoils_nothing_after_i
     twice_prepared = [(twice, [1])] * (SENT_UNPREPARED + 1)
     with pytest.raises(psycopg.errors.UndefinedTable, match="nowhere"):
         link.exchange(
-            [BEGIN, ("CREATE TABLE t (n int)", ()), ("SELECT 1 FROM nowhere", ()), *twice_prepared, COMMIT]
+            [BEGIN, said("CREATE TABLE t (n int)"), said("SELECT 1 FROM nowhere"), *twice_prepared, COMMIT]
         )
     assert link.exchange([ROLLBACK, (twice, [21])])[1] == ([(42,)], 1)
     assert link.execute("SELECT to_regclass('t')").fetchone() == (None,)
@@ -85,7 +90,7 @@ def test_a_statement_that_failed_undoes_those_with_it_and_spoils_nothing_after_i
 
 
 def test_the_drivers_own_cursors_work_between_two_exchanges(link: Link) -> None:
-    link.exchange([BEGIN, ("CREATE TABLE t (n int)", ())])
+    link.exchange([BEGIN, said("CREATE TABLE t (n int)")])
     link.execute("INSERT INTO t VALUES (%s)", (7,))
     link.rollback()
     link.exchange([BEGIN, COMMIT])
@@ -102,9 +107,9 @@ def test_what_ours_prepared_outlives_a_rollback_of_the_drivers(theatre_on_a_serv
 
 
 def test_a_connection_that_ends_meanwhile_is_told_at_once(link: Link) -> None:
-    ending = "SELECT pg_terminate_backend(pg_backend_pid())"
+    ending = said("SELECT pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(psycopg.OperationalError, match=r"terminating connection|closed the connection"):
-        link.exchange([BEGIN, (ending, ()), COMMIT])
+        link.exchange([BEGIN, ending, COMMIT])
     assert link.broken
 
 
@@ -116,9 +121,9 @@ def test_a_call_of_its_own_is_two_ways_to_the_server_and_back(
         (seat,) = add_seats(session, hall, "A1")
     exchange, sent = Link.exchange, []
 
-    def counted(link: Link, said: list[tuple[object, object]]) -> object:
-        sent.append([words for words, _ in said])
-        return exchange(link, said)  # type: ignore[arg-type]
+    def counted(link: Link, together: list[tuple[Compiled, list[object]]]) -> object:
+        sent.append([each.sql for each, _ in together])
+        return exchange(link, together)
 
     monkeypatch.setattr(Link, "exchange", counted)
     with theatre_on_a_server.transaction(whole=True) as session:

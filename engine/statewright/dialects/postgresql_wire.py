@@ -37,7 +37,7 @@ class Wire(psycopg.Connection[Any]):
     def exchange(self, said: Sequence[tuple[Any, Sequence[Any]]]) -> list[Found]:
         """Send several statements at once, each run after the other is done, and read all their answers.
 
-        said: each a compiled statement, or mere words, with its values by number
+        said: each a compiled statement with its values by number
         Raises the error of the first that fails; those after it are not run then.
         """
         preparing: dict[Any, bytes] = {}
@@ -55,9 +55,6 @@ class Wire(psycopg.Connection[Any]):
 
     def _send(self, words: Any, values: Sequence[Any], preparing: dict[Any, bytes]) -> tuple[bool, ...]:
         """Put a statement on its way; tells for each answer that will come whether it is wanted."""
-        if isinstance(words, str):
-            self.pgconn.send_query_params(words.encode(), None)
-            return (True,)
         if words.native is None:
             words.native = _Native(words.sql.encode(), [PyFormat.TEXT] * len(words.names))
         native: _Native = words.native
@@ -76,6 +73,8 @@ class Wire(psycopg.Connection[Any]):
         return False, True
 
     def _found(self, result: Any) -> Found:
+        if not result.ntuples:
+            return [], result.command_tuples or 0
         self._reader.set_pgresult(result)
         return self._reader.load_rows(0, result.ntuples, tuple), result.command_tuples or 0
 

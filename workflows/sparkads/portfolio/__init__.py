@@ -92,11 +92,9 @@ class SparkAds:
         # A verb within a verb fails with it.
         return nullcontext(session) if of_a_store(session).whole else self.transaction(session)
 
-    @contextmanager
-    def reading(self, session: Session | None = None) -> Iterator[Session]:
+    def reading(self, session: Session | None = None) -> AbstractContextManager[Session]:
         """A session for reading; the one given, if any."""
-        with self.store.reading() if session is None else nullcontext(session) as mine:
-            yield mine
+        return self.store.reading() if session is None else nullcontext(session)
 
     def now(self) -> datetime:
         """The present instant by the portfolio's clock."""
