@@ -12,6 +12,7 @@ from statemachine import State
 
 from statewright.chart import Chart
 from statewright.dialects import Identifier, Instant
+from statewright.many import take_stock
 from statewright.store import Schema, Store
 from statewright.tables import NAMES
 from statewright.workflow import Deadline, Workflow, Workflows
@@ -50,4 +51,6 @@ def filled(url: str, count: int, *, state: str, expires_at: datetime | None = No
     store = Store(url, schema=SCHEMA)
     with store.transaction() as session:
         session.connection().execute(insert(timers.table), [{"state": state, "expires_at": expires_at}] * count)
+        # As an import does: the planner then knows how many rows there are.
+        take_stock(session, metadata)
     return store

@@ -116,32 +116,6 @@ def test_a_sweep_reads_no_whole_table_whatever_is_due(theatre: Store, clock: Man
     assert read_whole(plans) == []
 
 
-def test_a_walk_through_a_table_that_was_filled_a_moment_ago_sorts_nothing(
-    theatre_on_a_server: Store, clock: ManualClock
-) -> None:
-    """Without statistics the planner takes few rows to be due; it would sort all of them for each batch."""
-    with theatre_on_a_server.transaction() as session:
-        plant(session.connection(), 3_000, remind_at=days(1))
-    clock.advance(days=2)
-    sorting: list[str] = []
-    walks = 0
-
-    def look(driver: Driver, statement: str, parameters: Any) -> None:
-        nonlocal walks
-        if "hall.id >" in statement:
-            driver.answered()
-            walks += 1
-            link: Any = driver.pooled.driver_connection
-            plan = RawCursor(link).execute(f"EXPLAIN {statement}", parameters)
-            sorting.extend(line for (line,) in plan.fetchall() if re.search(r"\bSort\b", line))
-
-    with driving(look):
-        swept = sweep(theatre_on_a_server, THEATRE, actor="clock", batch=100)
-    assert swept.moved["hall", "remind"] >= 3_000
-    assert walks >= 29
-    assert sorting == []
-
-
 def test_the_log_is_read_by_position_and_by_row(theatre: Store) -> None:
     with theatre.transaction() as session:
         add_halls(session, *({} for _ in range(3_000)))

@@ -370,7 +370,7 @@ def test_a_batch_gets_smaller_while_others_have_to_wait_for_its_end(
     theatre: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with theatre.transaction() as session:
-        add_halls(session, *({"ends_at": days(8)} for _ in range(30)))
+        add_halls(session, *({"ends_at": days(8)} for _ in range(800)))
     clock.set(days(1))
     # Each batch takes a twentieth of a second.
     monkeypatch.setattr("statewright.sweep.time.perf_counter", partial(next, count(0, 0.05)))
@@ -379,13 +379,13 @@ def test_a_batch_gets_smaller_while_others_have_to_wait_for_its_end(
         theatre,
         THEATRE,
         actor="daemon",
-        batch=16,
+        batch=400,
         pause=0.001,
         progress=lambda swept: totals.append(swept.moved["hall", "remind"]),
     )
     batches = [after - before for before, after in pairwise(totals)]
     # On a server nobody waits for rows other than their own.
-    assert batches == ([16, 14] if theatre.url.startswith("postgresql") else [16, 8, 4, 2])
+    assert batches == ([400, 400] if theatre.url.startswith("postgresql") else [400, 200, 100, 100])
 
 
 @pytest.mark.parametrize("batch", [0, -1])

@@ -50,8 +50,6 @@ _WAYS = {
     "enable_seqscan": ("off", "on"),
     "enable_hashjoin": ("off", "on"),
     "enable_mergejoin": ("off", "on"),
-    # Nor of the size of a table that was filled a moment ago: it would sort all that is due for the next few rows.
-    "enable_sort": ("off", "on"),
     # To plan such a statement anew each time takes longer than to run it for a few rows.
     "plan_cache_mode": ("force_generic_plan", "auto"),
 }

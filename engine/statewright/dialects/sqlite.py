@@ -163,7 +163,8 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        connection.be_patient(busy_timeout)
+        connection.patience = busy_timeout
+        connection.be_patient()
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         # Without it, what REPLACE deletes is hidden from the triggers that forbid it.
@@ -178,6 +179,12 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     def reset(connection: Any, _record: Any, _state: Any) -> None:
         # A COMMIT that a deferred constraint refuses leaves the transaction standing, and with it its lock.
         connection.rollback()
+
+    @event.listens_for(engine, "begin")
+    def be_patient(connection: Connection) -> None:
+        # What SQLAlchemy begins, or goes on with, does not come by the driver's own `begin`.
+        link: Any = connection.connection.driver_connection
+        link.be_patient()
 
     begin_with(engine, reading=BEGIN_READING, writing=BEGIN_WRITING)
     return engine

@@ -20,26 +20,30 @@ class Patient(sqlite3.Connection):
     """The driver's connection; patience: seconds that it waits for another writer."""
 
     patience: float = 0.0
+    _waiting: float | None = None
 
-    def be_patient(self, patience: float) -> None:
-        """Wait so long for whatever others have locked."""
-        self.patience = patience
-        self.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+    def be_patient(self) -> None:
+        """Have SQLite itself wait so long for whatever others have locked."""
+        self._wait(self.patience)
 
     def begin(self, words: str) -> sqlite3.Cursor:
         """Begin a transaction. Raises OperationalError when the patience is over."""
         if words != BEGIN:
+            self.be_patient()
             return self.execute(words)
-        self.execute("PRAGMA busy_timeout = 0")
-        try:
-            # Counted, not timed: a program's tests may have the clock stand still.
-            for _ in range(round(self.patience / BETWEEN_LOOKS)):
-                try:
-                    return self.execute(BEGIN)
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                        raise
-                time.sleep(BETWEEN_LOOKS)
-            return self.execute(BEGIN)
-        finally:
-            self.be_patient(self.patience)
+        # It stays so until this connection begins to read: with write-ahead logging, who writes waits for nobody.
+        self._wait(0)
+        # Counted, not timed: a program's tests may have the clock stand still.
+        for _ in range(round(self.patience / BETWEEN_LOOKS)):
+            try:
+                return self.execute(BEGIN)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+            time.sleep(BETWEEN_LOOKS)
+        return self.execute(BEGIN)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds != self._waiting:
+            self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+            self._waiting = seconds

@@ -48,10 +48,8 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        if dialect.name == "sqlite":
-            return EPOCH + timedelta(microseconds=value)
-        instant: datetime = value
-        return instant.astimezone(UTC)
+        instant: datetime = EPOCH + MICROSECOND * value if dialect.name == "sqlite" else value.astimezone(UTC)
+        return instant
 
 
 class Several(TypeDecorator[Sequence[Any]]):
