@@ -92,5 +92,7 @@ posts = Workflow(
 
 # Through the post, not as two conditions on the ad: for those PostgreSQL would read all ads.
 _shown = table(Post).alias("shown")
-uses_post = and_(_ad.post_id == _shown.c.id, or_(_shown.c.id == _code.post_id, _shown.c.original_id == _code.post_id))
+uses_post = and_(
+    _ad.post_id == _shown.c.id, or_(_shown.c.id == _code.post_id, _shown.c.original_id == _code.post_id)
+)
 """An ad uses a code's video: as its own post, or as the original behind its duet or stitch."""
