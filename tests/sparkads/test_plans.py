@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlmodel import Session
 from tests.sparkads.conftest import Desk, opened_desk
-from tests.sparkads.places import in_files
+from tests.sparkads.places import in_files, on_server
 from tests.statewright.test_plan import explained
 
 CALLS: dict[str, Callable[[Desk, dict[str, Any]], object]] = {
@@ -44,11 +47,31 @@ def kept(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk
         yield from opened_desk(new_place())
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_no_call_reads_a_whole_table(desk: Desk, call: str) -> None:
+@pytest.fixture(scope="module")
+def desk_on_a_server(postgres: str) -> Iterator[Desk]:
+    """Among so many others that nothing is worth reading whole."""
+    with on_server(postgres) as new_place:
+        for desk in opened_desk(new_place()):
+            for _ in range(OTHERS):
+                post = desk.post()
+                desk.code(post)
+                desk.ad(post)
+            yield desk
+
+
+OTHERS = 60
+
+
+def rows_of(desk: Desk) -> dict[str, Any]:
+    """What the calls are about: a code with an ad, and a pending code of another post."""
     post = desk.post()
     code, other = desk.code(post), desk.post()
-    row: dict[str, Any] = {"post": post, "code": code, "ad": desk.ad(post), "pending": desk.pending_code(other)}
+    return {"post": post, "code": code, "ad": desk.ad(post), "pending": desk.pending_code(other)}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_no_call_reads_a_whole_table(desk: Desk, call: str) -> None:
+    row = rows_of(desk)
     with desk.spark.store.transaction() as session:
         row["session"] = session
         plans = explained(session, lambda: CALLS[call](desk, row))
@@ -56,3 +79,29 @@ def test_no_call_reads_a_whole_table(desk: Desk, call: str) -> None:
     lists = ("SCAN reached", "SCAN json_each", "SCAN set_aside")
     scanned = [(line, words) for line, words in plans if line.startswith("SCAN") and not line.startswith(lists)]
     assert scanned == []
+
+
+@pytest.mark.parametrize("call", ["delete a code", "say what can be done with a code"])
+def test_who_uses_a_code_is_not_looked_for_among_all_ads_of_a_server(desk_on_a_server: Desk, call: str) -> None:
+    desk = desk_on_a_server
+    row = rows_of(desk)
+    ask = CALLS.get(call, lambda desk, row: desk.spark.codes.can(row["code"], session=row["session"]))
+    with desk.spark.store.transaction() as session:
+        row["session"] = session
+        # Tables that are no larger are read whole if they may be.
+        session.connection().execute(text("SET LOCAL enable_seqscan = off"))
+        before = looked_at(session)
+        ask(desk, row)
+        many = {table: rows for table, rows in (looked_at(session) - before).items() if rows >= OTHERS}
+    assert many == {}
+
+
+def looked_at(session: Session) -> Counter[str]:
+    """How many rows of each table this transaction has looked at; what triggers looked at is among them."""
+    counted = session.connection().execute(
+        text(
+            "SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables "
+            "WHERE relname IN ('post', 'video_code', 'spark_ad', 'ad_code')"
+        )
+    )
+    return Counter(dict(counted.all()))
