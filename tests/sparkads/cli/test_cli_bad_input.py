@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from sparkads.tables import SCHEMA
+
 STATES = ("pending", "authorized", "in_review", "live", "expired", "rejected", "revoked", "deleted")
 SECRET = "#kZ7+q81/aBcDeFgHiJk="
 RECEIVE = ("codes", "receive", SECRET, "--post", "1", "--days", "7")
@@ -253,7 +255,7 @@ def test_a_database_of_somebody_else_is_left_alone(terminal, tmp_path):
 def test_a_database_of_a_newer_program_is_told(terminal, own_desk):
     own_desk.sql("UPDATE alembic_version SET version_num = 'sparkads_99' WHERE version_num LIKE 'sparkads%'")
     said = terminal.refusal("codes", "list", code=3)
-    assert "its sparkads tables are of version 99, this program expects 2; install the newer program" in said
+    assert f"of version 99, this program expects {SCHEMA.version}; install the newer program" in said
 
 
 @pytest.fixture
