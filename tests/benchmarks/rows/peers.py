@@ -10,6 +10,7 @@ import os
 import subprocess
 import venv
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -38,6 +39,8 @@ PEERS = {
 ONLY_POSTGRESQL = ("pgqueuer", "procrastinate")
 ONLY_TIMERS = ("apscheduler",)
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+BY_WORKERS = {"pgqueuer": 16}
+"""Those whose own workers make the calls, several at once; ours are then made by so many threads."""
 SLOW = ("dbos", "procrastinate", "statemachine", "apscheduler", "django_fsm")
 """Those that would need minutes for as many timers as the others; they are given a tenth, and so are we."""
 
@@ -46,7 +49,8 @@ def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
     """A row moved with its history, durably; as the peer does it best: one by one, or by its own workers."""
     for peer in _peers_on(place):
         if peer not in ONLY_TIMERS:
-            ours, theirs = _compared(bench, place, peer, "single", bench.peer_calls, _calls)
+            calls = partial(_calls, threads=BY_WORKERS.get(peer, 1))
+            ours, theirs = _compared(bench, place, peer, "single", bench.peer_calls, calls)
             yield Line(
                 11, f"single calls, against {PEERS[peer]}", place.name, ours, theirs, Target(1.0, at_least=True)
             )
@@ -74,15 +78,18 @@ def _compared(
     ]
 
 
-def _calls(place: Place, count: int) -> float:
-    with place.new() as url, closing(filled(url, count, state="pending")) as store:
+def _calls(place: Place, count: int, *, threads: int) -> float:
+    with (
+        place.new() as url,
+        closing(filled(url, count, state="pending")) as store,
+        ThreadPoolExecutor(threads) as pool,
+    ):
 
-        def authorize_each() -> None:
-            for row in range(1, count + 1):
-                with store.transaction() as session:
-                    fire(session, timers, "authorize", row, actor="bench")
+        def authorize(row: int) -> None:
+            with store.transaction() as session:
+                fire(session, timers, "authorize", row, actor="bench")
 
-        return timed(authorize_each)
+        return timed(lambda: [*pool.map(authorize, range(1, count + 1))])
 
 
 def _timers(place: Place, count: int) -> float:
