@@ -61,6 +61,10 @@ class Server:
         port = "" if self._port is None else f"&port={self._port}"
         return f"postgresql+psycopg://postgres@/postgres?host={self._folder}{port}"
 
+    @property
+    def running(self) -> bool:
+        return Path(self._data, "postmaster.pid").exists()
+
     def let_in(self, *rules: str) -> None:
         """Let users in by these lines of pg_hba.conf, before everybody by every way."""
         file = Path(self._data, "pg_hba.conf")
@@ -120,7 +124,9 @@ def server(*settings: str, port: int | None = None) -> Iterator[Server]:
         try:
             yield own
         finally:
-            own.stop()
+            # A test that stopped it may have failed before it started it again.
+            if own.running:
+                own.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -60,18 +60,20 @@ class Daemons:
         self._folder = folder
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self, **settings: str) -> subprocess.Popen[bytes]:
+    def watch(self, number: int, **settings: str) -> None:
+        """Start so many, and wait until each has reached the database."""
         paths = os.pathsep.join((str(ROOT / "engine"), str(ROOT / "workflows")))
-        with (self._folder / f"{len(self.running)}.txt").open("wb") as said:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "sparkads.cli", "--db", self._place.url, "daemon"],
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                cwd=self._folder,
-                env={**os.environ, "PYTHONPATH": paths, "SPARKADS_PAUSE": "0", **settings},
-            )
-        self.running.append(process)
-        return process
+        for each in range(number):
+            with (self._folder / f"{each}.txt").open("wb") as said:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "sparkads.cli", "--db", self._place.url, "daemon"],
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    cwd=self._folder,
+                    env={**os.environ, "PYTHONPATH": paths, "SPARKADS_PAUSE": "0", **settings},
+                )
+            self.running.append(process)
+        until(lambda: all("watching" in self.said(each) for each in range(number)))
 
     def said(self, number: int) -> str:
         return (self._folder / f"{number}.txt").read_text()
@@ -91,9 +93,11 @@ def daemons_on(place: Database, folder: Path) -> Iterator[Daemons]:
     try:
         yield daemons
     finally:
-        for process in daemons.running:
+        for number, process in enumerate(daemons.running):
             process.kill()
             process.wait()
+            # Shown when the test fails.
+            print(f"daemon {number} said:\n{daemons.said(number)}")  # noqa: T201
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -112,11 +116,11 @@ def test_four_daemons_share_a_backlog_and_one_that_is_killed_loses_nothing(postg
     with on_server(postgres) as new_place:
         place = new_place()
         assert isinstance(place, Database)
-        fill(place, number)
         with daemons_on(place, tmp_path) as daemons:
-            victim, *_ = [daemons.start() for _ in range(4)]
+            daemons.watch(4)
+            fill(place, number)
             until(lambda: place.sql(OVERDUE)[0][0] < number // 2)
-            victim.kill()
+            daemons.running[0].kill()
             until(lambda: place.sql(OVERDUE)[0][0] == 0)
             daemons.end()
             for survivor in (1, 2, 3):
@@ -149,10 +153,9 @@ def test_daemons_outlive_one_of_them_and_their_server_and_say_so_once(postgres: 
         except NoServer as why:
             pytest.skip(f"no PostgreSQL of our own to kill: {why}")
         place = Database(own.url)
-        fill(place, number)
         with daemons_on(place, tmp_path) as daemons:
-            for _ in range(3):
-                daemons.start(SPARKADS_BATCH="100", SPARKADS_HEARTBEAT="0.1")
+            daemons.watch(3, SPARKADS_BATCH="100", SPARKADS_HEARTBEAT="0.1")
+            fill(place, number)
             until(lambda: place.sql(OVERDUE)[0][0] < number - 1_000)
             daemons.running[0].kill()
             own.stop("immediate")
