@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,8 +36,11 @@ class Chain:
         self.event = event
         self.told = told
         self.waiting = waiting
-        self.cascaded: Counter[tuple[str, str]] = Counter()
+        self.cascaded: dict[tuple[str, str], int] = {}
         self.by_index = session.whole
+        self._step: Callable[[_Ahead, list[_Ahead]], Logged] = (
+            self._step_among_others if self.database.LOCKS_ROWS else self._step_alone
+        )
 
     @property
     def now(self) -> datetime:
@@ -65,7 +67,8 @@ class Chain:
             following = ahead.pop()
             rows = self._step(following, ahead)
             if rows.rows:
-                self.cascaded[following.workflow.name, following.event] += rows.rows
+                name = following.workflow.name, following.event
+                self.cascaded[name] = self.cascaded.get(name, 0) + rows.rows
                 aside, last = aside or rows.aside, max(last, rows.last)
         if self.by_index and not self.session.whole:
             self.driver.go_by_choice()
@@ -96,13 +99,11 @@ class Chain:
         """What a statement is told that is about these log rows."""
         return {**self.told, "step_after": first - 1, "step_upto": last}
 
-    def _step(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
-        """Write the log rows and have their rows follow; what that sets off is added to what is ahead."""
-        run = self._step_among_others if self.database.LOCKS_ROWS else self._step_alone
-        return run(own, ahead)
-
     def _step_alone(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
-        """Where who writes is alone: log, then apply. The ids of the log rows follow each other."""
+        """A step where who writes is alone: log, then apply. The ids of the log rows follow each other.
+
+        What it sets off is added to what is ahead.
+        """
         run, steps, told = self.driver.run, own.steps, own.told
         logged = run(steps.log, told)
         rows, last = logged.rowcount, logged.lastrowid
@@ -118,7 +119,7 @@ class Chain:
         return moved
 
     def _step_among_others(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
-        """Where several write at once: lock, then log and apply as one statement.
+        """A step where several write at once: lock, then log and apply as one statement.
 
         What is ahead of one row is locked with it, to save the server's answers a way.
         """

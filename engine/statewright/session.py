@@ -44,6 +44,8 @@ class StoreSession(Session):
         self.writing = writing
         self.whole = whole
         self._committed = self._given_back = False
+        self.untouched = True
+        """Nobody has used SQLAlchemy on it: it holds no rows."""
         self._last: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -64,6 +66,7 @@ class StoreSession(Session):
         # SQLAlchemy's part begins when it is asked for: a call that moves one row never does.
         if not self.untouched:
             raise AttributeError(f"a session has no {name}")
+        self.untouched = False
         super().__init__(self._engine, expire_on_commit=False)
         return getattr(self, name)
 
@@ -74,11 +77,6 @@ class StoreSession(Session):
             # After a commit or a rollback of the caller's own, the next transaction begins here.
             self.connection()
         return self._driver
-
-    @property
-    def untouched(self) -> bool:
-        """Nobody has used SQLAlchemy on it: it holds no rows."""
-        return "identity_map" not in vars(self)
 
     @property
     def server_time(self) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, Dialect, Select, bindparam
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
-
-Process = Callable[[Any], Any] | None
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
@@ -22,32 +21,38 @@ def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
 class Compiled:
     """A statement in the words of one database: what it is told, and what its rows are.
 
-    sql:    with parameters by number
-    names:  what each number stands for, the first is 1
-    puts:   how values are put to the driver that it does not take as they are, by place in the names
-    tells:  the columns, and how each is read from the driver; only of a SELECT
-    native: what the database's own connection has made of it
+    sql:     with parameters by number
+    names:   what each number stands for, the first is 1
+    chosen:  finds the values of these names among all that are told
+    puts:    how values are put to the driver that it does not take as they are, by place in the names
+    columns: of its rows; only of a SELECT
+    takes:   how those are read that the driver does not give as they are
+    native:  what the database's own connection has made of it
     """
 
     sql: str
     names: tuple[str, ...]
+    chosen: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     puts: tuple[tuple[int, Callable[[Any], Any]], ...]
-    tells: tuple[tuple[str, Process], ...]
+    columns: tuple[str, ...]
+    takes: tuple[tuple[str, Callable[[Any], Any]], ...]
     native: Any = None
 
-    def bound(self, values: Mapping[str, Any]) -> list[Any]:
+    def bound(self, values: Mapping[str, Any]) -> Sequence[Any]:
         """The values by number, as the driver takes them. Raises KeyError when one is missing."""
-        told = [values[name] for name in self.names]
+        if not self.puts:
+            return self.chosen(values)
+        told = [*self.chosen(values)]
         for place, put in self.puts:
             told[place] = put(told[place])
         return told
 
     def read(self, row: Any) -> dict[str, Any]:
         """A row of the driver's as values by column."""
-        return {
-            name: value if take is None else take(value)
-            for (name, take), value in zip(self.tells, row, strict=True)
-        }
+        found = dict(zip(self.columns, row, strict=True))
+        for name, take in self.takes:
+            found[name] = take(found[name])
+        return found
 
 
 class Statement:
@@ -93,10 +98,23 @@ def _compile(clause: Executable, dialect: Dialect, mark: str, says: Mapping[str,
 
     compiled = Inlining(dialect, clause)
     sql = compiled.string.replace("%%", "%") if dialect.paramstyle == "pyformat" else compiled.string
-    processes = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in numbers]
-    columns = clause.selected_columns if isinstance(clause, Select) else ()
-    tells = tuple(
-        (str(column.key), column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in columns
+    puts = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in numbers]
+    columns = {
+        str(column.key): column.type.dialect_impl(dialect).result_processor(dialect, None)
+        for column in (clause.selected_columns if isinstance(clause, Select) else ())
+    }
+    return Compiled(
+        sql,
+        tuple(numbers),
+        _choosing(tuple(numbers)),
+        tuple((place, put) for place, put in enumerate(puts) if put is not None),
+        tuple(columns),
+        tuple((name, take) for name, take in columns.items() if take is not None),
     )
-    puts = tuple((place, put) for place, put in enumerate(processes) if put is not None)
-    return Compiled(sql, tuple(numbers), puts, tells)
+
+
+def _choosing(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    # What itemgetter makes for one name finds the value itself, and for none it makes nothing.
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -241,11 +241,13 @@ class _Call:
         one = row if steps.one else None
         try:
             # Of a call with a key, an earlier one is looked for when this one fails.
-            alone = self.session.whole and self.key is None
-            with nullcontext() if alone else self._whole_or_not_at_all():
+            if self.session.whole and self.key is None:
                 moved = self.chain.run(steps, row)
-                if moved.rows and self.key is not None:
-                    self._keep(moved)
+            else:
+                with self._whole_or_not_at_all():
+                    moved = self.chain.run(steps, row)
+                    if moved.rows and self.key is not None:
+                        self._keep(moved)
         except (IntegrityError, DataError) as error:
             # Another call with the same key may have come to its end just now.
             if replayed := self.replay(one):
@@ -255,7 +257,7 @@ class _Call:
             self._refresh()
         walking = moved.rows and row is not None and not steps.one
         passed = self.chain.passed(moved) if walking else None
-        return Moved(moved.rows, self.batch, dict(self.chain.cascaded), passed=passed)
+        return Moved(moved.rows, self.batch, self.chain.cascaded, passed=passed)
 
     def _keep(self, moved: Logged) -> None:
         keys.keep(
@@ -315,8 +317,10 @@ def _check_target(workflow: Workflow, event: str, target: str, row_id: int | Non
 
 
 def _problem_of_texts(actor: str, reason: str | None, key: str | None) -> str | None:
-    for name, text in (("actor", actor), ("reason", reason), ("key", key)):
-        if (text is not None or name == "actor") and (problem := wrong(name, str, text)):
+    if problem := wrong("actor", str, actor):
+        return problem
+    for name, text in (("reason", reason), ("key", key)):
+        if text is not None and (problem := wrong(name, str, text)):
             return problem
     if not actor.strip():
         return "expected an actor, the name that goes into the history"

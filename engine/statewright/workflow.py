@@ -140,9 +140,9 @@ class Workflow:
 
     def kept(self, shape: Any, build: Callable[[], T]) -> T:
         """What was built for this shape of a question; to build a statement costs more than to run it."""
-        if shape not in self._kept:
-            self._kept[shape] = build()
-        found: T = self._kept[shape]
+        found: T | None = self._kept.get(shape)
+        if found is None:
+            found = self._kept[shape] = build()
         return found
 
     def alone(self, where: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator
@@ -43,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
             )
         if value.tzinfo is None:
             raise ValueError(f"expected an instant with a time zone, got {value.isoformat()}")
-        return (value - EPOCH) // MICROSECOND if dialect.name == "sqlite" else value
+        return _microseconds(value) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -71,6 +72,12 @@ class Several(TypeDecorator[Sequence[Any]]):
         if value is None:
             return None
         return json.dumps(list(value)) if dialect.name == "sqlite" else list(value)
+
+
+@lru_cache(maxsize=64)
+def _microseconds(at: datetime) -> int:
+    # Every statement of a step is told the same instant.
+    return (at - EPOCH) // MICROSECOND
 
 
 def date_of(day: int) -> datetime:
