@@ -179,7 +179,7 @@ def due(
         where = and_(where, ~set_aside_for_now(workflow, deadline.event))
     chosen = _candidates(workflow, deadline.event, where, None, locked=False)
     # The limit is a part of the statement: a plan for any number of rows would read whole tables.
-    return chosen.order_by(*([] if walking else [deadline.at]), workflow.id).limit(limit)
+    return chosen.order_by(workflow.id if walking else deadline.at).limit(limit)
 
 
 def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: bool) -> Plan:

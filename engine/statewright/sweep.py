@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, insert, literal, select, update
+from sqlalchemy import BigInteger, and_, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -284,14 +284,29 @@ class _Turn:
     def _many_due(self, session: StoreSession) -> bool:
         """Whether so many rows are due that to walk through the whole table is less work than to go to each."""
         ids, at = self.workflow.id, self.deadline.at
-        execute = session.connection().execute
         # Asked for both at once, SQLite would read the whole table.
-        ends = select(select(func.min(ids)).scalar_subquery(), select(func.max(ids)).scalar_subquery())
-        first, last = execute(ends).one()
-        enough = (last - first) // SPARSE + 1
-        overdue = select(literal(1)).where(at <= NOW).limit(enough).subquery()
-        counted = execute(select(func.count()).select_from(overdue), {"now": self._instant(session)})
-        many: bool = counted.scalar_one() == enough
+        ends = self.workflow.kept(
+            "ends",
+            lambda: Statement(
+                select(
+                    select(func.min(ids)).scalar_subquery().label("first"),
+                    select(func.max(ids)).scalar_subquery().label("last"),
+                )
+            ),
+        )
+        overdue = self.workflow.kept(
+            ("overdue", at),
+            lambda: Statement(
+                select(func.count().label("rows")).select_from(
+                    select(literal(1)).where(at <= NOW).limit(_ENOUGH).subquery()
+                )
+            ),
+        )
+        driver = session.driver
+        found = driver.one(ends, {}) or {}
+        enough = (found["last"] - found["first"]) // SPARSE + 1
+        counted = driver.one(overdue, {NOW.key: self._instant(session), _ENOUGH.key: enough}) or {}
+        many: bool = counted["rows"] == enough
         return many
 
     def _anything_set_aside(self, session: StoreSession) -> bool:
@@ -344,6 +359,7 @@ def _earliest(workflow: Workflow) -> Statement:
 
 
 _AFTER = parameter("after", Instant())
+_ENOUGH = parameter("enough", BigInteger())
 
 
 def _expect_positive(batch: int) -> None:

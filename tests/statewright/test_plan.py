@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from psycopg import RawCursor
-from sqlalchemy import Connection, event, func, insert, select
+from sqlalchemy import Connection, event, func, insert, select, text
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 from tests.statewright.halls import EVERY, THEATRE, Hall, Seat, add_halls, add_seats, days, halls, seats
@@ -18,6 +18,7 @@ from statewright.driver import Driver, Sending
 from statewright.forecast import forecast
 from statewright.log import history
 from statewright.many import take_stock
+from statewright.plan import due
 from statewright.session import StoreSession
 from statewright.statement import Statement
 from statewright.store import Store
@@ -114,6 +115,20 @@ def test_a_sweep_reads_no_whole_table_whatever_is_due(theatre: Store, clock: Man
     assert swept.moved["hall", "close"] == swept.moved["seat", "release"] == 2
     assert swept.moved["seat", "lapse"] == 2_998
     assert read_whole(plans) == []
+
+
+def test_a_batch_sorts_nothing_however_many_rows_are_due_at_one_instant(theatre: Store) -> None:
+    chosen = due(halls, halls.deadlines[0], limit=10, skipping=False).add_columns(halls.id)
+    with theatre.transaction() as session:
+        connection = session.connection()
+        plant(connection, 3_000, remind_at=days(1))
+        take_stock(session, Hall.metadata)
+        words = chosen.params(now=days(2)).compile(connection, compile_kwargs={"literal_binds": True})
+        ask = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        said = " ".join(str(line) for line in connection.execute(text(f"{ask} {words}")))
+    assert "ix_hall_remind_at" in said
+    assert "Sort" not in said
+    assert "TEMP B-TREE" not in said
 
 
 def test_the_log_is_read_by_position_and_by_row(theatre: Store) -> None:
