@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.bench import Bench
+from tests.benchmarks.bench import Bench, floor_at
 from tests.benchmarks.fill import Portfolio
+from tests.benchmarks.floor import expect_same, outcome
+from tests.benchmarks.floor_files import import_by_hand
 from tests.benchmarks.measure import BYTES, PER_SECOND, Figure, Line, Ran, Target, in_a_child, timed
 from tests.benchmarks.places import Place, opened
 
@@ -19,15 +22,19 @@ from sparkads.importing import import_file
 
 def taken_in(bench: Bench, place: Place) -> Iterator[Line]:
     few = bench.imported // 10
+    by_hand: list[Ran] = []
     with TemporaryDirectory() as folder:
         sheets = {rows: _sheet(Path(folder), rows) for rows in (few, bench.imported)}
         ran: dict[int, list[Ran]] = {few: [], bench.imported: []}
         for _ in range(bench.runs):
             for rows, sheet in sheets.items():
-                with place.new() as url:
+                with place.new() as url, place.new() as other:
                     ran[rows].append(in_a_child(import_ours, url, sheet, rows))
+                    if rows == bench.imported:
+                        by_hand.append(in_a_child(import_theirs, other, sheet, rows))
+                        expect_same(*(outcome(floor_at(each)) for each in (url, other)))
     yield from _lines(
-        place, f"import {bench.imported:,} codes", bench.imported, ran[bench.imported], few, ran[few]
+        place, f"import {bench.imported:,} codes", bench.imported, ran[bench.imported], few, ran[few], by_hand
     )
 
 
@@ -55,6 +62,16 @@ def import_ours(url: str, sheet: Path, rows: int) -> float:
         spark.close()
 
 
+def import_theirs(url: str, sheet: Path, rows: int) -> float:
+    with closing(opened(url)) as spark:
+        spark.accounts.add("Bench", actor="bench")
+    done = []
+    took = timed(lambda: done.append(import_by_hand(url, sheet)))
+    if done != [rows]:
+        raise AssertionError(f"expected {rows} rows to be taken, got {done[0]}")
+    return took
+
+
 def export_ours(url: str, rows: int) -> float:
     spark = opened(url)
     try:
@@ -71,9 +88,18 @@ def export_ours(url: str, rows: int) -> float:
         spark.close()
 
 
-def _lines(place: Place, work: str, rows: int, ran: list[Ran], few: int, compared: list[Ran]) -> Iterator[Line]:
-    rates = Figure([rows / each.value for each in ran], PER_SECOND)
-    yield Line(8, work, place.name, rates, None, Target(20_000, absolute=True, at_least=True))
+def _lines(
+    place: Place,
+    work: str,
+    rows: int,
+    ran: list[Ran],
+    few: int,
+    compared: list[Ran],
+    by_hand: Sequence[Ran] = (),
+) -> Iterator[Line]:
+    rates, floor = (Figure([rows / each.value for each in those], PER_SECOND) for those in (ran, by_hand))
+    target = Target(20_000, absolute=True, at_least=True)
+    yield Line(8, work, place.name, rates, floor if by_hand else None, target)
     peak, before = (Figure([float(each.peak) for each in those], BYTES) for those in (ran, compared))
     yield Line(8, f"the most memory held meanwhile, against {few:,}", place.name, peak, before, Target(1.1))
 

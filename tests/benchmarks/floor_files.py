@@ -1,0 +1,172 @@
+"""The floor of an import: a script that somebody writes for one file, over the plain csv, sqlite3 and psycopg.
+
+It writes the same rows and the same log, a transaction for 2,000, and asks of each row what makes it one of this
+file. It knows no other columns, keeps no rejects, and explains nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from tests.benchmarks.fill import DAY
+from tests.benchmarks.floor import ACTOR, Unexpected
+from tests.benchmarks.places import as_conninfo, as_path
+
+from sparkads.identity import identities
+from sparkads.post import posts
+from sparkads.secret import fingerprint, hint
+from sparkads.video_code import codes
+
+CHUNK = 2_000
+COLUMNS = {
+    "identity": ("id", "account_id", "kind", "handle", "state"),
+    "post": (
+        "id",
+        "item_id",
+        "creator",
+        "kind",
+        "origin",
+        "caption",
+        "ads_only",
+        "posts_allowed",
+        "terms_accepted",
+        "ads_enabled",
+        "state",
+    ),
+    "video_code": (
+        "id",
+        "account_id",
+        "post_id",
+        "code",
+        "fingerprint",
+        "hint",
+        "days",
+        "issued_at",
+        "expires_at",
+        "expire_due_at",
+        "remind_due_at",
+        "authorized_at",
+        "state",
+    ),
+    "transition": ("batch", "workflow", "row_id", "event", "source", "target", "at", "actor", "chart"),
+}
+"""In the order in which foreign keys let rows in."""
+
+Rows = dict[str, list[Sequence[Any]]]
+_POST = re.compile(r"https://www\.tiktok\.com/@([\w.]+)/video/(\d{19})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def import_by_hand(url: str, sheet: Path) -> int:
+    """Take the codes of a file into a database that holds one account; how many."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(as_path(url), isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            return _import(sheet, lambda rows: _put_sqlite(connection, rows))
+    with psycopg.connect(as_conninfo(url), autocommit=True) as server:
+        return _import(sheet, lambda rows: _put_postgresql(server, rows))
+
+
+def _import(sheet: Path, put: Callable[[Rows], object]) -> int:
+    creators: dict[str, int] = {}
+    taken = 0
+    with sheet.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        headings = next(lines)
+        if headings != ["account", "code", "post", "creator", "days", "issued_at", "state"]:
+            raise Unexpected(f"the file has other columns: {headings}")
+        while chunk := [*islice(lines, CHUNK)]:
+            put(_made(chunk, taken, creators))
+            taken += len(chunk)
+    return taken
+
+
+def _made(chunk: list[list[str]], taken: int, creators: dict[str, int]) -> Rows:
+    """The rows that those of the file become; ids count up, as nobody else writes."""
+    rows: Rows = {table: [] for table in COLUMNS}
+    begun = datetime.now(UTC)
+    now, batch = _kept(begun), random.getrandbits(63)
+
+    def log(workflow: Any, row_id: int, event: str, source: str | None, target: str) -> None:
+        chart = workflow.decisions.fingerprint
+        rows["transition"].append((batch, workflow.name, row_id, event, source, target, now, ACTOR, chart))
+
+    for row_id, (account, code, post, creator, days, issued, state) in enumerate(chunk, taken + 1):
+        named, length = _POST.fullmatch(post), int(days)
+        issued_at = datetime.fromisoformat(issued)
+        if (
+            named is None
+            or named[1] != creator
+            or account != "Bench"
+            or length not in (7, 30, 60, 365)
+            or issued_at.tzinfo is None
+            or issued_at > begun
+            or state != "authorized"
+            or not (code.isascii() and code.isprintable() and 0 < len(code) < 1_000)
+        ):
+            raise Unexpected(f"row {row_id} cannot be taken")
+        rows["post"].append(
+            (row_id, named[2], creator, "original", "tiktok", "", False, True, True, True, "public")
+        )
+        log(posts, row_id, "start", None, "public")
+        first = _kept(issued_at)
+        end = first + length * DAY
+        remind = next((at for ahead in (7, 3, 1) if (at := end - ahead * DAY) > now), None)
+        facts = (row_id, 1, row_id, code, fingerprint(code), hint(code), length)
+        rows["video_code"].append((*facts, first, end, end, remind, now, state))
+        log(codes, row_id, "start", None, state)
+        if creator not in creators:
+            creators[creator] = number = len(creators) + 1
+            rows["identity"].append((number, 1, "code", creator, "usable"))
+            log(identities, number, "start", None, "pending")
+            log(identities, number, "grant", "pending", "usable")
+    return rows
+
+
+def _kept(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _put_sqlite(connection: sqlite3.Connection, rows: Rows) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for table, place in _KEYS.items():
+        known = f"SELECT 1 FROM {table} WHERE {COLUMNS[table][place]} IN (SELECT value FROM json_each(?))"
+        if connection.execute(known, (json.dumps([row[place] for row in rows[table]]),)).fetchone():
+            raise Unexpected(f"a {table} is there already")
+    for table, columns in COLUMNS.items():
+        holes = ", ".join("?" * len(columns))
+        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({holes})", rows[table])
+    connection.execute("COMMIT")
+
+
+def _put_postgresql(connection: psycopg.Connection[Any], rows: Rows) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        for table, place in _KEYS.items():
+            known = f"SELECT 1 FROM {table} WHERE {COLUMNS[table][place]} = ANY (%s)"
+            if cursor.execute(known.encode(), ([row[place] for row in rows[table]],)).fetchone():
+                raise Unexpected(f"a {table} is there already")
+        for table, columns in COLUMNS.items():
+            at = [place for place, name in enumerate(columns) if name == "at" or name.endswith("_at")]
+            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN".encode()) as copy:
+                for row in rows[table]:
+                    values = [*row]
+                    for place in at:
+                        values[place] = None if row[place] is None else _EPOCH + row[place] * _MICROSECOND
+                    copy.write_row(values)
+
+
+_KEYS = {"post": 1, "video_code": 4}
+"""By which column a row is known, by its place."""
