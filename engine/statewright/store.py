@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, MetaData, insert, inspect
+from sqlalchemy import Connection, MetaData, insert
 from sqlalchemy.exc import IntegrityError
 
 from statewright import dialects
@@ -228,7 +228,7 @@ class Store:
             refuse_older(self._lines, found, tried=tried, command=self.schema.command)
 
     def _refuse_foreign(self, connection: Connection) -> None:
-        foreign = {*inspect(connection).get_table_names()} & {*metadata.tables, *self.schema.tables.tables}
+        foreign = self._database.tables_in(connection) & {*metadata.tables, *self.schema.tables.tables}
         if foreign:
             raise StoreError(
                 f'cannot use the database "{self.name}": it has a table "{min(foreign)}" '

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-from statewright.dialects import ByMonth, Forbid, Identifier, Instant, announce
+from statewright.dialects import ByMonth, Forbid, Identifier, Instant, announce, number_never_again
 
 SCHEMA_VERSION = 4
 """Raised whenever a table below changes, together with the migration that leads there."""
@@ -49,10 +49,10 @@ transition = Table(
     Column("chart", Text, nullable=False, comment="fingerprint of the chart that decided"),
     Column("key", Text, comment="the caller's idempotency key"),
     Column("payload", Text, comment="the event's arguments, as JSON"),
-    sqlite_autoincrement=True,
 )
 """The log. Append-only: it is the audit trail, and the stream that subscribers read."""
 
+number_never_again(transition)
 Index("ix_transition_row", transition.c.workflow, transition.c.row_id)
 ByMonth(transition.c.at).attach()
 

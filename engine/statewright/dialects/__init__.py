@@ -15,6 +15,7 @@ from statewright.dialects import forbid as rules
 from statewright.dialects import postgresql, sqlite
 from statewright.dialects.forbid import Forbid
 from statewright.dialects.months import ByMonth
+from statewright.dialects.numbering import number_never_again
 from statewright.dialects.partial import partial_index
 from statewright.dialects.types import (
     DAY,
@@ -49,6 +50,7 @@ __all__ = [
     "earliest",
     "latest",
     "named_by",
+    "number_never_again",
     "of",
     "partial_index",
     "unindexed",
@@ -96,6 +98,8 @@ class Database(Protocol):
     def keep_ahead(self, connection: Connection, table: str, now: datetime, /) -> None: ...
 
     def drop_empty(self, connection: Connection, table: str, before: datetime, /) -> list[str]: ...
+
+    def tables_in(self, connection: Connection, /) -> set[str]: ...
 
     def load(self, connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], /) -> None: ...
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, event
 
+IMMEDIATE = "BEGIN IMMEDIATE"
+"""SQLite's, for who writes: its driver's own BEGIN comes too late, two would both read before either locks."""
+
 BEGUN = "statewright_begun"
 """Noted in the `info` of a connection whose transaction is begun already, before SQLAlchemy is given it."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from statewright.dialects import sqlite
+from statewright.dialects.numbering import numbers_never_again
 
 Chunk = Sequence[Sequence[Any]]
 """Some rows, each with a value for every column, as the driver takes it."""
@@ -73,7 +74,7 @@ class SqliteLoader:
         return sqlite.last_number(connection, table)
 
     def number_after(self, connection: Connection, table: Table, last: int) -> None:
-        if sqlite.numbers_never_again(table):
+        if numbers_never_again(table):
             connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
             connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, last))
 

@@ -9,10 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Index, Table, event
 
 def partial_index(name: str, *columns: Any, where: ColumnElement[bool], unique: bool = False) -> None:
     """Have an index made together with the table of these columns, over the rows that meet a condition."""
-    index = Index(name, *columns, unique=unique, sqlite_where=where)
+    index = Index(name, *columns, unique=unique)
 
     @event.listens_for(index.table, "before_create")
-    def say_it_to_a_server(_table: Table, connection: Connection, **_: Any) -> None:
-        # Not said above: SQLAlchemy would load all that it knows of PostgreSQL, wherever a table is declared.
-        if connection.dialect.name == "postgresql":
-            index.dialect_kwargs["postgresql_where"] = where
+    def say_it(_table: Table, connection: Connection, **_: Any) -> None:
+        # Not said above: SQLAlchemy would load all that it knows of both databases, wherever a table is declared.
+        index.dialect_kwargs[f"{connection.dialect.name}_where"] = where

@@ -146,6 +146,17 @@ def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     return sorted(connection.execute(drawn).scalars())
 
 
+def tables_in(connection: Connection) -> set[str]:
+    """The names of all tables in the schema; what SQLAlchemy asks to find them out takes longer."""
+    return {*connection.exec_driver_sql(_TABLES).scalars()}
+
+
+_TABLES = """
+    SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = current_schema() AND relkind IN ('r', 'p')
+"""
+
+
 def load(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
     """Insert rows, given as the values of each column as the driver takes them, in the quickest stream."""
     names = ", ".join(f'"{name}"' for name in columns)
@@ -230,6 +241,8 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
             parsed.set(drivername="postgresql+psycopg", query={}),
             connect_args=arguments,
             hide_parameters=True,
+            # No column is of that type, and the server would be asked whether it has it.
+            use_native_hstore=False,
             # Only of a connection that comes from the pool, which those of most transactions do not.
             pool_pre_ping=True,
         )

@@ -15,9 +15,9 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from statewright.clock import Clock, SystemClock
-from statewright.dialects import sqlite_turn
-from statewright.dialects.begin import begin_with
+from statewright.dialects.begin import IMMEDIATE, begin_with
 from statewright.dialects.forbid import Forbid
+from statewright.dialects.numbering import numbers_never_again
 from statewright.errors import StoreError
 
 NAME: str = "sqlite"
@@ -28,7 +28,7 @@ LOCKS_ROWS: bool = False
 WAITS_FOR_ANSWERS: bool = False
 
 BEGIN_READING: str = "BEGIN"
-BEGIN_WRITING: str = sqlite_turn.BEGIN
+BEGIN_WRITING: str = IMMEDIATE
 
 MARK: str = "?"
 PRESENT: str = ""
@@ -81,11 +81,6 @@ def last_number(connection: Connection, table: Table) -> int:
     return last
 
 
-def numbers_never_again(table: Table) -> bool:
-    """Whether the highest id is remembered, whatever becomes of its row."""
-    return bool(table.dialect_options["sqlite"]["autoincrement"])
-
-
 def keep_ahead(_connection: Connection, _table: str, _now: datetime) -> None:
     """A table has no parts that would have to be made ahead."""
 
@@ -93,6 +88,12 @@ def keep_ahead(_connection: Connection, _table: str, _now: datetime) -> None:
 def drop_empty(_connection: Connection, _table: str, _before: datetime) -> list[str]:
     """What is removed from a file makes room for other rows; there are no parts to remove."""
     return []
+
+
+def tables_in(connection: Connection) -> set[str]:
+    """The names of all tables."""
+    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {*found.scalars()}
 
 
 def load(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -151,8 +152,16 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise StoreError(f'cannot open the database "{path}": {why[:1].lower()}{why[1:]}') from None
-    # Parameters are kept out of error messages: they may hold what must never be logged.
-    engine = create_engine(parsed, hide_parameters=True, paramstyle="named", connect_args=_CONNECTED)
+    # Here, because it loads the driver, for which a server has no use.
+    from statewright.dialects.sqlite_turn import Patient
+
+    engine = create_engine(
+        parsed,
+        # Parameters are kept out of error messages: they may hold what must never be logged.
+        hide_parameters=True,
+        paramstyle="named",
+        connect_args={"factory": Patient, "cached_statements": STATEMENTS},
+    )
     if unchanging:
 
         @event.listens_for(engine, "do_connect")
@@ -190,8 +199,8 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     return engine
 
 
-_CONNECTED: dict[str, Any] = {"factory": sqlite_turn.Patient, "cached_statements": 1000}
-"""Each kind of move has a few statements of its own, and to read one takes as long as to run it."""
+STATEMENTS = 1000
+"""What a connection keeps of them: each kind of move has a few, and to read one takes as long as to run it."""
 
 
 def _has_room_for_files() -> bool:

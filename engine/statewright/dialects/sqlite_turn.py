@@ -9,11 +9,10 @@ from __future__ import annotations
 import sqlite3
 import time
 
+from statewright.dialects.begin import IMMEDIATE
+
 BETWEEN_LOOKS = 0.001
 """Seconds between two looks."""
-
-BEGIN = "BEGIN IMMEDIATE"
-"""sqlite3's own BEGIN comes too late: two writers would both read before either locks."""
 
 
 class Patient(sqlite3.Connection):
@@ -28,7 +27,7 @@ class Patient(sqlite3.Connection):
 
     def begin(self, words: str) -> sqlite3.Cursor:
         """Begin a transaction. Raises OperationalError when the patience is over."""
-        if words != BEGIN:
+        if words != IMMEDIATE:
             self.be_patient()
             return self.execute(words)
         # It stays so until this connection begins to read: with write-ahead logging, who writes waits for nobody.
@@ -36,12 +35,12 @@ class Patient(sqlite3.Connection):
         # Counted, not timed: a program's tests may have the clock stand still.
         for _ in range(round(self.patience / BETWEEN_LOOKS)):
             try:
-                return self.execute(BEGIN)
+                return self.execute(IMMEDIATE)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
             time.sleep(BETWEEN_LOOKS)
-        return self.execute(BEGIN)
+        return self.execute(IMMEDIATE)
 
     def _wait(self, seconds: float) -> None:
         if seconds != self._waiting:

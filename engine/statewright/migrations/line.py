@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import Connection, column, select, table
 
+from statewright.dialects import of
 from statewright.errors import DefinitionError, SchemaVersionError
 from statewright.tables import SCHEMA_VERSION, alembic_version, transition
 
@@ -42,7 +43,7 @@ ENGINE = Line("statewright", SCHEMA_VERSION, "statewright.migrations")
 
 def versions_found(connection: Connection) -> dict[str, int]:
     """The version of each package's tables in this database; empty when it holds none."""
-    tables = set(inspect(connection).get_table_names())
+    tables = of(connection).tables_in(connection)
     if transition.name not in tables:
         return {}
     if alembic_version.name in tables:

@@ -54,22 +54,25 @@ def ended(process: subprocess.Popen[str], *, stdin: str = "") -> tuple[int, str,
     return process.returncode, out, err
 
 
-def left_behind(portfolio: Path, told: str) -> str:
-    """Show a code of a file, and tell something about the process afterwards."""
+def left_behind(url: str, told: str) -> str:
+    """Show a code of a database, and tell something about the process afterwards."""
     program = (
-        f"import gc, sys; sys.argv[1:] = ['--db', 'sqlite:///{portfolio}', 'codes', 'show', '1']\n"
+        f"import gc, sys; sys.argv[1:] = ['--db', {url!r}, 'codes', 'show', '1']\n"
         f"from sparkads.cli import main\ntry: main()\nfinally: print({told}, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     return done.stderr.strip()
 
 
-def test_a_file_is_read_without_loading_what_is_known_of_servers(portfolio):
-    assert left_behind(portfolio, "[name for name in sys.modules if 'postgresql.' in name]") == "[]"
+def test_a_database_is_read_without_loading_what_is_known_of_the_other_kind(anywhere):
+    others = "sqlalchemy.dialects.sqlite", "sqlite3"
+    if anywhere.startswith("sqlite"):
+        others = "sqlalchemy.dialects.postgresql", "psycopg"
+    assert left_behind(anywhere, f"[name for name in {others} if name in sys.modules]") == "[]"
 
 
 def test_garbage_is_looked_for_once_all_is_loaded(portfolio):
-    assert left_behind(portfolio, "gc.isenabled(), gc.get_freeze_count() > 0") == "True True"
+    assert left_behind(f"sqlite:///{portfolio}", "gc.isenabled(), gc.get_freeze_count() > 0") == "True True"
 
 
 @pytest.mark.parametrize(
