@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from statewright.errors import DefinitionError
 
@@ -53,10 +46,10 @@ Durations = Annotated[
 ]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting with its default; `config/default.toml` says what each one means."""
 
-    model_config = SettingsConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     config: ConfigFile = None
     """The file that was read; only the environment and a caller can name it."""
@@ -73,22 +66,13 @@ class Settings(BaseSettings):
     log_format: LogFormat = "text"
     actor: Actor = None
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # The library's own sources want JSON in the environment, and cannot be told of a file call by call.
+    def __init__(self, **given: Any) -> None:
+        # Not by pydantic-settings: it wants JSON in the environment, cannot be told of a file call by call, and
+        # takes longer to load than all else here.
         environment = _environment()
-        file = _file(init_settings(), environment)
-        return (
-            init_settings,
-            InitSettingsSource(settings_cls, environment),
-            InitSettingsSource(settings_cls, {**_read(file), "config": file} if file else {}),
-        )
+        file = _file(given, environment)
+        found = {**_read(file), "config": file} if file else {}
+        super().__init__(**{**found, **environment, **given})
 
 
 def load_settings(path: str | Path | None = None, **overrides: Any) -> Settings:
@@ -118,6 +102,8 @@ def _variable(name: str) -> str:
 def _value(text: str, default: object) -> object:
     if default is None or isinstance(default, str):
         return text
+    import tomllib
+
     bare_list = isinstance(default, tuple) and not text.lstrip().startswith("[")
     try:
         return tomllib.loads(f"value = [{text}]" if bare_list else f"value = {text}")["value"]
@@ -131,6 +117,8 @@ def _file(given: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | No
 
 
 def _read(file: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         # Editors on Windows like to begin a file with a byte order mark.
         values = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
