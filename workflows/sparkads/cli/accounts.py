@@ -9,14 +9,14 @@ import typer
 
 from sparkads.cli import lives, moves, show, words
 from sparkads.cli.moves import REASON, Page
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 ACCOUNT = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account: its id or name.")]
 HANDLE = Annotated[str, typer.Argument(metavar="@NAME", help="The TikTok account's handle.")]

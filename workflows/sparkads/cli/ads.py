@@ -9,7 +9,7 @@ import typer
 
 from sparkads.cli import lives, moves, show, words
 from sparkads.cli.moves import NEEDED_REASON, REASON, Bulk, Page
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
     from sparkads.tables import SparkAd
 
-app = commands()
+app = Commands()
 
 AD = Annotated[str, typer.Argument(metavar="AD", help="The ad's id, as `list` shows it.")]
 ONE = Annotated[str | None, typer.Argument(metavar="AD", help="The ad's id, unless --all.", show_default=False)]

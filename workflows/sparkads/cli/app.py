@@ -60,7 +60,7 @@ class Root(Group):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in PLACES:
-            self.commands[args[0]] = load(args[0])
+            self.commands[args[0]] = load(args[0], *args[1:2])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -109,11 +109,12 @@ class Root(Group):
         return done
 
 
-def load(name: str) -> Any:
-    """The whole command behind one of the names in `PLACES`."""
-    group = typer.main.get_group(import_module(f"sparkads.cli.{PLACES[name][0]}").app)
+def load(name: str, verb: str | None = None) -> Any:
+    """The whole command behind one of the names in `PLACES`; of a noun, no other than this verb, if it has it."""
+    commands = import_module(f"sparkads.cli.{PLACES[name][0]}").app
     if name in ERRANDS:
-        return group.commands[name]
+        return commands.group(name).commands[name]
+    group = commands.group(verb)
     group.name, group.help = name, PLACES[name][1]
     return group
 

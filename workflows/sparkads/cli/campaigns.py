@@ -9,14 +9,14 @@ import typer
 
 from sparkads.cli import lives, moves, show, words
 from sparkads.cli.moves import Page
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 CAMPAIGN = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id, as `list` shows it.")]
 BUDGET_HELP = "What it may cost a day, in whole currency units."

@@ -10,14 +10,14 @@ import typer
 
 from sparkads.cli import ends, moves, show, words
 from sparkads.cli.moves import NEEDED_REASON
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 NOUNS = ("codes", "ads", "posts", "accounts", "campaigns", "groups")
 CHARTS = {

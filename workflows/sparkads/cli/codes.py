@@ -11,14 +11,14 @@ import typer
 
 from sparkads.cli import lives, moves, show, words
 from sparkads.cli.moves import NEEDED_REASON, REASON, Bulk, Page
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 CODE = Annotated[str, typer.Argument(metavar="CODE", help="The code's id, as `list` shows it.")]
 ONE = Annotated[

@@ -9,9 +9,9 @@ import typer
 from sparkads.cli import show
 from sparkads.cli.files import bar
 from sparkads.cli.show import Column
-from sparkads.cli.verb import Desk, commands, verb
+from sparkads.cli.verb import Commands, Desk, verb
 
-app = commands()
+app = Commands()
 
 COLUMNS = (
     Column("table", lambda row: row["table"], whole=True),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from sparkads.cli import ends, show
-from sparkads.cli.verb import Desk, commands, verb
+from sparkads.cli.verb import Commands, Desk, verb
 
 if TYPE_CHECKING:
     from statewright.migrations import Step
 
-app = commands()
+app = Commands()
 
 
 @verb(app, "sparkads db upgrade")

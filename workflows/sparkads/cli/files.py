@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from sparkads.cli import ends, show
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 Progress = Callable[[int, int | None], None]
 

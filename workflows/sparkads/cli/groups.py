@@ -10,14 +10,14 @@ import typer
 from sparkads.cli import lives, moves, show, words
 from sparkads.cli.campaigns import BUDGET_HELP, read_budget
 from sparkads.cli.moves import Page
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 GROUP = Annotated[str, typer.Argument(metavar="GROUP", help="The ad group's id, as `list` shows it.")]
 LOCATION = "Where its ads are shown, e.g. DE."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sparkads.cli import show, words
-from sparkads.cli.verb import Desk, verb
+from sparkads.cli.verb import Commands, Desk, verb
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
@@ -41,7 +41,7 @@ PAST = {
 """What an event did, in words, for "because video code 7 expired"."""
 
 
-def common(app: typer.Typer, noun: str, thing: str, argument: Any, example: str) -> None:
+def common(app: Commands, noun: str, thing: str, argument: Any, example: str) -> None:
     """Give a noun its `can` and `history`, which are the same for all."""
 
     def can(desk: Desk, which: str) -> None:

@@ -9,14 +9,14 @@ import typer
 
 from sparkads.cli import lives, moves, show, words
 from sparkads.cli.moves import REASON, Page
-from sparkads.cli.verb import Desk, Signed, commands, verb
+from sparkads.cli.verb import Commands, Desk, Signed, verb
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
 
-app = commands()
+app = Commands()
 
 POST = Annotated[str, typer.Argument(metavar="POST", help="The post: its id, TikTok's id or its URL.")]
 SWITCH = Annotated[str, typer.Argument(metavar="on|off", help="On or off.")]

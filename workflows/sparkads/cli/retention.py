@@ -8,14 +8,14 @@ import typer
 
 from sparkads.cli import show, words
 from sparkads.cli.files import bar
-from sparkads.cli.verb import Signed, commands, verb
+from sparkads.cli.verb import Commands, Signed, verb
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from statewright.archive import Archived, Finding
 
-app = commands()
+app = Commands()
 
 
 @verb(

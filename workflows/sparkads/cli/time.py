@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sparkads.cli import ends, moves, show, words
-from sparkads.cli.verb import Desk, commands, verb
+from sparkads.cli.verb import Commands, Desk, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from statewright.retention import Retention
     from statewright.status import Status
 
-app = commands()
+app = Commands()
 
 PLOT = 32
 """Letters of the longest bar of the plot."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 import typer.core
+import typer.main
 
 from sparkads.cli.ends import UsageError
 from sparkads.cli.garbage import loaded
@@ -169,13 +170,27 @@ def _way_out_if_missing() -> Iterator[None]:
 Function = TypeVar("Function", bound=Callable[..., None])
 
 
-def commands() -> typer.Typer:
-    """A place for the commands of a noun."""
-    return typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode=None)
+class Commands:
+    """The commands of a noun, each made when it is asked for: to make all takes longer than to do one."""
+
+    def __init__(self) -> None:
+        self._makers: dict[str, Callable[[typer.Typer], None]] = {}
+
+    def add(self, name: str, make: Callable[[typer.Typer], None]) -> None:
+        """Let there be a command, to be made in whatever app it is asked for."""
+        self._makers[name] = make
+
+    def group(self, asked: str | None = None) -> Any:
+        """The one that is asked for, or else all, as a group."""
+        app = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode=None)
+        for name, make in self._makers.items():
+            if name == asked or asked not in self._makers:
+                make(app)
+        return typer.main.get_group(app)
 
 
-def verb(app: typer.Typer, *examples: str) -> Callable[[Function], Function]:
-    """Make a function a command of this app; its docstring is the help.
+def verb(app: Commands, *examples: str) -> Callable[[Function], Function]:
+    """Make a function a command of this noun; its docstring is the help.
 
     Its name is the verb, with hyphens, and without the last underscore of what would hide a builtin.
     examples: command lines that teach its use
@@ -183,29 +198,34 @@ def verb(app: typer.Typer, *examples: str) -> Callable[[Function], Function]:
     """
 
     def register(function: Function) -> Function:
-        parameters, groups = _expanded(function)
-
-        def command(ctx: typer.Context, **given: Any) -> None:
-            for wide, value in (ctx.obj or {}).items():
-                if wide in given and given[wide] in (None, False):
-                    given[wide] = value
-            for parameter, (group, names) in groups.items():
-                given[parameter] = group(**{each: given.pop(each) for each in names})
-            function(**given)
-
-        context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        command.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
-        command.__annotations__ = {}
-        purpose = inspect.getdoc(function) or ""
-        app.command(
-            function.__name__.rstrip("_").replace("_", "-"),
-            cls=Command,
-            help=f"{purpose}\n\n\b\n{'Examples' if examples[1:] else 'Example'}:\n  " + "\n  ".join(examples),
-            short_help=purpose.partition("\n")[0],
-        )(command)
+        name = function.__name__.rstrip("_").replace("_", "-")
+        app.add(name, partial(_make, name, function, examples))
         return function
 
     return register
+
+
+def _make(name: str, function: Callable[..., None], examples: tuple[str, ...], app: typer.Typer) -> None:
+    parameters, groups = _expanded(function)
+
+    def command(ctx: typer.Context, **given: Any) -> None:
+        for wide, value in (ctx.obj or {}).items():
+            if wide in given and given[wide] in (None, False):
+                given[wide] = value
+        for parameter, (group, names) in groups.items():
+            given[parameter] = group(**{each: given.pop(each) for each in names})
+        function(**given)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    command.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
+    command.__annotations__ = {}
+    purpose = inspect.getdoc(function) or ""
+    app.command(
+        name,
+        cls=Command,
+        help=f"{purpose}\n\n\b\n{'Examples' if examples[1:] else 'Example'}:\n  " + "\n  ".join(examples),
+        short_help=purpose.partition("\n")[0],
+    )(command)
 
 
 def _expanded(
