@@ -320,18 +320,21 @@ class Workflow:
                 if kind not in TYPES:
                     yield f"the argument {name} of {event} is a {named(kind)}; expected int, str, bool or datetime"
         for assign in self.assigns:
+            used = arguments_in(assign.value)
             for event in (*assign.on, *(["a state"] if assign.entering else [])):
-                yield from self._undeclared(f"the assignment of {assign.column.key}", event, assign.value)
+                yield from self._undeclared(f"the assignment of {assign.column.key}", event, used)
+        # Most guards are named by several arrows, and looked through once.
+        uses = {guard.name: arguments_in(guard.holds) for guard in self.guards.values()}
         for (_, event), decision in self.decisions.decisions.items():
             for guard in decision.guards:
-                yield from self._undeclared(f"the guard {guard}", event, self.guards[guard].holds)
+                yield from self._undeclared(f"the guard {guard}", event, uses[guard])
         for guards in self.entry.values():
             for guard in guards:
-                yield from self._undeclared(f"the guard {guard}", START, self.guards[guard].holds)
+                yield from self._undeclared(f"the guard {guard}", START, uses[guard])
 
-    def _undeclared(self, what: str, event: str, expression: Any) -> Iterator[str]:
+    def _undeclared(self, what: str, event: str, used: Mapping[str, type]) -> Iterator[str]:
         declared = self.arguments.get(event, {})
-        for name, kind in arguments_in(expression).items():
+        for name, kind in used.items():
             if name not in declared:
                 yield f"{what} on {event} uses an undeclared argument {name}"
             elif declared[name] is not kind:

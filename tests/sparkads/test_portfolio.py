@@ -470,6 +470,10 @@ class TestOwnTransaction:
         with Session() as unbound, pytest.raises(StoreError, match="that a Store opened"):
             spark.codes.get(code, session=unbound)
 
+    def test_the_present_instant_is_told_within_a_transaction(self, desk, spark):
+        with spark.reading() as reading:
+            assert spark.now(reading) == desk.now
+
     def test_reading_in_one_transaction_sees_one_moment(self, desk, spark):
         code = desk.code(desk.post())
         with spark.reading() as reading:

@@ -35,6 +35,8 @@ ORIGINS = (PULLED, *PUSHED)
 class Row(SQLModel, registry=registry(metadata=metadata)):
     """The base of all rows: tables of our own, apart from an application's."""
 
+    # Whoever has a row validated waits for what that takes: the program never does.
+    model_config = {"defer_build": True}
     __tablename__: ClassVar[Any]
 
 

@@ -106,7 +106,7 @@ def show_(desk: Desk, ad: AD) -> None:
         until = spark.ads.covered_until(row, session=session)
         short = spark.ads.is_uncovered(row, session=session)
         lacking = spark.ads.waiting_for(row, session=session)
-        now = spark.now()
+        now = spark.now(session)
         if desk.as_json:
             found = {"covered_until": until, "uncovered": short, "waiting_for": lacking, "codes": codes}
             show.answer({**moves.columns_of(spark.ads, row), **found})

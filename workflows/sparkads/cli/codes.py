@@ -109,7 +109,7 @@ def show_(
         post = spark.posts.get(row.post_id, session=session)
         account = spark.accounts.get(row.account_id, session=session)
         served = spark.ads.list(limit=None, session=session, code=row)
-        now = spark.now()
+        now = spark.now(session)
         secret = row.code.get_secret_value() if reveal else None
         if desk.as_json:
             ads = [{"id": ad.id, "name": ad.name, "state": ad.state} for ad in served]

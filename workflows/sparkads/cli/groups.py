@@ -69,7 +69,7 @@ def show_(desk: Desk, group: GROUP) -> None:
         row = spark.ad_groups.get(words.row(spark.ad_groups, group), session=session)
         campaign = spark.campaigns.get(row.campaign_id, session=session)
         ads = spark.ads.list(limit=None, session=session, ad_group=row)
-        now = spark.now()
+        now = spark.now(session)
         if desk.as_json:
             found = [{"id": ad.id, "name": ad.name, "state": ad.state} for ad in ads]
             show.answer({**moves.columns_of(spark.ad_groups, row), "ads": found})

@@ -22,14 +22,14 @@ from sparkads.tables import SCHEMA
 from sparkads.workflows import WORKFLOWS
 from statewright.clock import Clock
 from statewright.session import instant, of_a_store
-from statewright.step import Tick, tick
 from statewright.store import Store
-from statewright.sweep import Swept, rehearse
 
 if TYPE_CHECKING:
     from sparkads.portfolio.forecast import Day
     from statewright.archive import Archived, Finding
     from statewright.status import Status
+    from statewright.step import Tick
+    from statewright.sweep import Swept
 
 
 class SparkAds:
@@ -96,13 +96,15 @@ class SparkAds:
         """A session for reading; the one given, if any."""
         return self.store.reading() if session is None else nullcontext(session)
 
-    def now(self) -> datetime:
+    def now(self, session: Session | None = None) -> datetime:
         """The present instant by the portfolio's clock."""
-        with self.store.reading() as session:
-            return instant(session)
+        with self.reading(session) as reading:
+            return instant(reading)
 
     def tick(self, **options: Any) -> Tick:
         """Do what is due now: expire codes, stop their ads, tell subscribers. See `statewright.step.tick`."""
+        from statewright.step import tick
+
         options.setdefault("batch", self.settings.batch)
         options.setdefault("pause", self.settings.pause)
         return tick(self.store, self.workflows, **options)
@@ -117,6 +119,8 @@ class SparkAds:
 
         look: reads what became of the rows before it is taken back; given the last id of the log before
         """
+        from statewright.sweep import rehearse
+
         return rehearse(
             self.store,
             self.workflows,
