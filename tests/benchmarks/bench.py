@@ -30,7 +30,7 @@ class Bench:
     read: int = 1_000_000
     processes: int = 15
     peer_calls: int = 1_000
-    peer_timers: int = 10_000
+    peer_timers: int = 100_000
 
 
 QUICK = Bench(
@@ -47,7 +47,7 @@ QUICK = Bench(
     read=20_000,
     processes=5,
     peer_calls=100,
-    peer_timers=1_000,
+    peer_timers=10_000,
 )
 
 

@@ -109,7 +109,8 @@ _word(
 _word(
     day_number,
     _floored_days,
-    lambda instant: f"floor(extract(epoch from ({instant})) / 86400)::int",
+    # Dates are whole numbers; an `extract` is a decimal, and takes several times as long.
+    lambda instant: f"((({instant}) AT TIME ZONE 'UTC')::date - date '1970-01-01')",
 )
 _word(earliest, _one_of("min"), _one_of("least"))
 _word(latest, _one_of("max"), _one_of("greatest"))

@@ -42,7 +42,7 @@ LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 BY_WORKERS = {"pgqueuer": 16}
 """Those whose own workers make the calls, several at once; ours are then made by so many threads."""
 SLOW = ("dbos", "procrastinate", "statemachine", "apscheduler", "django_fsm")
-"""Those that would need minutes for as many timers as the others; they are given a tenth, and so are we."""
+"""Those that would need minutes for as many timers as the others; they are given a hundredth, and so are we."""
 
 
 def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
@@ -59,7 +59,7 @@ def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
 def due_timers(bench: Bench, place: Place) -> Iterator[Line]:
     """Timers that came due during a downtime."""
     for peer in _peers_on(place):
-        count = bench.peer_timers // 10 if peer in SLOW else bench.peer_timers
+        count = bench.peer_timers // 100 if peer in SLOW else bench.peer_timers
         ours, theirs = _compared(bench, place, peer, "timers", count, _timers)
         yield Line(11, f"due timers, against {PEERS[peer]}", place.name, ours, theirs, Target(10, at_least=True))
 

@@ -145,6 +145,42 @@ def test_a_forecast_counts_an_ad_once_by_what_stops_it_first(sparkads, desk):
     assert days == {"2026-03-04": 1, "2026-03-08": 1}
 
 
+def test_an_ad_of_two_codes_stops_with_the_overdue_one_and_not_with_the_other(sparkads, desk):
+    post = desk.post("mia")
+    duet = desk.duet(post)
+    desk.code(post, days=7)
+    desk.code(duet, days=30)
+    desk.live(duet)
+    desk.live(post)
+    sparkads.travel(days=20)
+    days = {day["date"]: (day["codes"], day["ads"]) for day in sparkads.json("forecast", "--days", "30")}
+    assert {date: counts for date, counts in days.items() if any(counts)} == {
+        "2026-03-21": (1, 2),
+        "2026-03-31": (1, 0),
+    }
+
+
+def test_a_code_that_ends_after_the_forecast_stops_nothing_in_it(sparkads, desk):
+    post = desk.post("mia")
+    duet = desk.duet(post)
+    desk.code(post, days=60)
+    desk.code(duet, days=7)
+    desk.live(duet)
+    desk.live(post)
+    days = {day["date"]: (day["codes"], day["ads"]) for day in sparkads.json("forecast", "--days", "30")}
+    assert {date: counts for date, counts in days.items() if any(counts)} == {"2026-03-08": (1, 1)}
+
+
+def test_codes_of_an_ad_that_end_at_one_instant_stop_it_once(sparkads, desk):
+    post = desk.post("mia")
+    duet = desk.duet(post)
+    desk.code(post, days=7)
+    desk.code(duet, days=7)
+    desk.live(duet, group=desk.group(ends_in=timedelta(days=7)))
+    (day,) = (day for day in sparkads.json("forecast", "--days", "30") if day["codes"])
+    assert (day["codes"], day["ads"]) == (2, 1)
+
+
 def test_a_forecast_foresees_what_a_tick_does(sparkads, desk):
     creators = ["mia", "leo", "zoe"]
     for number, days in enumerate((7, 30, 60)):
