@@ -44,7 +44,7 @@ def alone(bench: Bench, place: Place) -> Iterator[Line]:
 
 def with_cascades(bench: Bench, place: Place) -> Iterator[Line]:
     for ads in bench.cascades:
-        calls = max(bench.calls // (1 + ads // 10), 11)
+        calls = max(bench.calls // (1 + ads // 10), 31)
         codes = max(bench.portfolio // ads, calls + WARM)
         portfolio = Portfolio(codes, ads=ads, code_state="live", ad_state="live")
         ours, floor = _measured(place, "revoke", portfolio, calls)
