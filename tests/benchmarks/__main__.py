@@ -30,6 +30,7 @@ def main() -> None:
                         report.say(line)
             for place in every:
                 place.drop()
+    lines.sort(key=lambda line: line.row)
     sys.stdout.write("\n" + report.table(lines) + "\n")
     facts = report.as_json(lines, bench)
     if asked.json:
