@@ -1,4 +1,4 @@
-"""A chart's answer as SQL: the statements, log and apply, that one event needs, built once and kept."""
+"""The statements of an event, log and apply, built once for each shape of a question and kept."""
 
 from __future__ import annotations
 
@@ -24,15 +24,12 @@ from sqlalchemy import (
     null,
     select,
     true,
-    type_coerce,
     update,
 )
-from sqlalchemy.sql import visitors
-from sqlalchemy.sql.selectable import SelectBase
 
-from statewright.chart import Decision
 from statewright.dialects import postgresql, unindexed
 from statewright.log import FORCE, START
+from statewright.outcome import destination, entered_by, looks_beyond, target_of, written
 from statewright.parameters import NOW
 from statewright.session import locking
 from statewright.statement import Statement, parameter
@@ -236,28 +233,6 @@ def _from_one(cascade: Cascade, neighbour: Workflow) -> _Source:
     return neighbour.table, CAUSE, neighbour.id.in_(ids)
 
 
-def looks_beyond(workflow: Workflow, event: str, target: str | None = None) -> bool:
-    """Whether a guard or an assignment of this event reads more than the row itself."""
-    if event == START:
-        guards = set(workflow.entry.get(target or "", ()))
-    else:
-        known = workflow.decisions.decisions
-        guards = {name for (_, its), decision in known.items() if its == event for name in decision.guards}
-    expressions = [workflow.guards[name].holds for name in guards]
-    moved = _entered(workflow, event, target)
-    chosen = _assignments(workflow, event, moved).values()
-    expressions += [value for each in chosen for _, value in each if hasattr(value, "get_children")]
-    return event == START or any(
-        isinstance(element, SelectBase) for expression in expressions for element in visitors.iterate(expression)
-    )
-
-
-def _target(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
-    """Where a row goes that may go: asked of the guards only if there is a choice."""
-    entered = _entered(workflow, event, target)
-    return literal(next(iter(entered)), Text()) if len(entered) == 1 else target_of(workflow, event, target)
-
-
 def set_aside_for_now(workflow: Workflow, event: str) -> ColumnElement[bool]:
     """Whether a row waits for another try after the database refused to move it."""
     return exists().where(
@@ -266,60 +241,6 @@ def set_aside_for_now(workflow: Workflow, event: str) -> ColumnElement[bool]:
         set_aside.c.event == event,
         set_aside.c.retry_at > NOW,
     )
-
-
-def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
-    """The chart's answer for a row: the state that the event leads to, or NULL where it is refused."""
-    if event == FORCE:
-        return case((workflow.state != target, literal(target, Text())))
-    if event == START:
-        guards = [workflow.guards[name].holds for name in workflow.entry.get(target or "", ())]
-        unborn = and_(
-            workflow.state == workflow.decisions.initial,
-            ~exists().where(transition.c.workflow == workflow.name, transition.c.row_id == workflow.id),
-        )
-        return case((and_(unborn, *guards), literal(target, Text())))
-    decided = {state: workflow.decisions.decisions[state, event] for state in workflow.decisions.sources(event)}
-    # What several states decide alike is asked once: each sub-query costs time even where nobody needs its answer.
-    alike = {_meaning(decision, state) for state, decision in decided.items()}
-    if len(alike) == 1 < len(decided) and not any(state in decided[state].outcomes.values() for state in decided):
-        state = next(iter(decided))
-        return func.nullif(_tree(workflow, decided[state], refused=state), workflow.state, type_=Text())
-    groups: dict[Any, list[str]] = {}
-    for state, decision in decided.items():
-        groups.setdefault(_meaning(decision), []).append(state)
-    return case(*((workflow.state.in_(group), _tree(workflow, decided[group[0]])) for group in groups.values()))
-
-
-def _meaning(
-    decision: Decision, refused: str | None = None
-) -> frozenset[tuple[frozenset[tuple[str, bool]], str | None]]:
-    """What a decision comes to, whatever the order of its guards; refused: what stands for a refusal."""
-    return frozenset(
-        (frozenset(zip(decision.guards, facts, strict=True)), refused if target is None else target)
-        for facts, target in decision.outcomes.items()
-    )
-
-
-def _tree(workflow: Workflow, decision: Decision, refused: str | None = None) -> ColumnElement[Any]:
-    """A decision as nested CASEs that ask no guard twice, nor one whose answer does not matter.
-
-    refused: what stands for a refusal; NULL unless given
-    """
-
-    def grow(guards: tuple[str, ...], outcomes: Mapping[tuple[bool, ...], str | None]) -> ColumnElement[Any]:
-        if len(set(outcomes.values())) == 1:
-            (target,) = set(outcomes.values())
-            target = refused if target is None else target
-            return null() if target is None else literal(target, Text())
-        first, rest = guards[0], guards[1:]
-        yes = {facts[1:]: target for facts, target in outcomes.items() if facts[0]}
-        no = {facts[1:]: target for facts, target in outcomes.items() if not facts[0]}
-        if yes == no:
-            return grow(rest, yes)
-        return case((workflow.guards[first].holds, grow(rest, yes)), else_=grow(rest, no))
-
-    return grow(decision.guards, decision.outcomes)
 
 
 def _plan(
@@ -334,7 +255,7 @@ def _plan(
     ahead: tuple[Statement, ...] = (),
 ) -> Plan:
     """All statements of an event, given its log; `logged` is the same where rows are locked."""
-    entered = _entered(workflow, event, target)
+    entered = entered_by(workflow, event, target)
     if one:
         apply = _apply(workflow, event, entered, TARGET, workflow.id == ROW)
     elif len(entered) == 1:
@@ -428,7 +349,7 @@ def log_rows(
         "row_id": workflow.id,
         "event": literal(event, Text()),
         "source": null() if event == START else workflow.state,
-        "target": _target(workflow, event, target),
+        "target": destination(workflow, event, target),
         "at": NOW,
         "due_at": case((ends[0] <= NOW, ends[0])) if ends else null(),
         "actor": _TEXTS["actor"],
@@ -440,60 +361,8 @@ def log_rows(
     return insert(transition).from_select(list(values), chosen.add_columns(*values.values()))
 
 
-def _entered(workflow: Workflow, event: str, target: str | None) -> set[str]:
-    """The states that an event may lead to."""
-    return {entered for _, entered in workflow.moves(event) if target is None or entered == target}
-
-
 def _apply(
     workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any], *where: ColumnElement[bool]
 ) -> Update:
     """The one statement that writes the `state` of rows that are there: each follows its log row."""
     return update(workflow.table).values(written(workflow, event, moved, target)).where(*where)
-
-
-def written(workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any]) -> dict[str, Any]:
-    """What is written into rows that move: their state, and what goes with it."""
-    state = literal(next(iter(moved)), Text()) if len(moved) == 1 else target
-    values: dict[str, Any] = {"state": state}
-    for name, choices in _assignments(workflow, event, moved).items():
-        values[name] = _chosen(workflow.table.c[name], choices, moved, target)
-    for deadline in workflow.deadlines:
-        if deadline.event == event and moved & set(workflow.decisions.sources(event)):
-            again = values[deadline.at.key]
-            never_later = and_(deadline.at <= NOW, again <= deadline.at)
-            values[deadline.at.key] = case((never_later, null()), else_=again)
-    return values
-
-
-def _assignments(workflow: Workflow, event: str, moved: set[str]) -> dict[str, list[tuple[set[str], Any]]]:
-    """For each column, its new values and for which target states, the strongest first."""
-    found: dict[str, list[tuple[set[str], Any]]] = {}
-    for assign in workflow.assigns:
-        if event in assign.on:
-            found.setdefault(assign.column.key, []).insert(0, (moved, assign.value))
-        elif entered := moved & set(assign.entering):
-            found.setdefault(assign.column.key, []).append((entered, assign.value))
-    for deadline in workflow.deadlines:
-        accepting = set(workflow.decisions.sources(deadline.event))
-        if disarmed := moved - accepting:
-            found.setdefault(deadline.at.key, []).append((disarmed, null()))
-    return found
-
-
-def _chosen(
-    column: ColumnElement[Any],
-    choices: list[tuple[set[str], Any]],
-    moved: set[str],
-    target: ColumnElement[Any],
-) -> ColumnElement[Any]:
-    whens: list[tuple[ColumnElement[bool], Any]] = []
-    left = set(moved)
-    for targets, given in choices:
-        value = given if hasattr(given, "__clause_element__") else type_coerce(given, column.type)
-        if left <= targets:
-            return case(*whens, else_=value) if whens else value
-        if wanted := left & targets:
-            whens.append((target.in_(sorted(wanted)), value))
-            left -= wanted
-    return case(*whens, else_=column)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql import visitors
 from sqlmodel import Session
 
-from statewright import dialects, plan
+from statewright import dialects, outcome, plan
 from statewright.chain import Chain
 from statewright.dialects import postgresql
 from statewright.dialects.staging import Staging, staging
@@ -107,9 +107,9 @@ class _Stage:
     def steps(self, state: str) -> Plan:
         """The statements by which rows begin in a state."""
         workflow, waiting = self._workflow, self.rows.c
-        may = plan.target_of(workflow, START, state).is_not(None)
+        may = outcome.target_of(workflow, START, state).is_not(None)
         followed = and_(REACH, transition.c.row_id == waiting.id)
-        written = plan.written(workflow, START, {state}, transition.c.target)
+        written = outcome.written(workflow, START, {state}, transition.c.target)
         # Chosen once for both, where they are one statement: what is not in a table has no index to be joined by.
         chosen = select(*waiting).where(_of(workflow, self.rows, may)).cte("chosen")
         both = plan.together(self._log(state, chosen), lambda _: self._entering(written, chosen))

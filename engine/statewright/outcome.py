@@ -1,0 +1,144 @@
+"""What an event does to a row, as SQL: where the chart leads it, and what is written as it goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, case, exists, func, literal, null, type_coerce
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import SelectBase
+
+from statewright.chart import Decision
+from statewright.log import FORCE, START
+from statewright.parameters import NOW
+from statewright.tables import transition
+from statewright.workflow import Workflow
+
+
+def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
+    """The chart's answer for a row: the state that the event leads to, or NULL where it is refused."""
+    if event == FORCE:
+        return case((workflow.state != target, literal(target, Text())))
+    if event == START:
+        guards = [workflow.guards[name].holds for name in workflow.entry.get(target or "", ())]
+        unborn = and_(
+            workflow.state == workflow.decisions.initial,
+            ~exists().where(transition.c.workflow == workflow.name, transition.c.row_id == workflow.id),
+        )
+        return case((and_(unborn, *guards), literal(target, Text())))
+    decided = {state: workflow.decisions.decisions[state, event] for state in workflow.decisions.sources(event)}
+    # What several states decide alike is asked once: each sub-query costs time even where nobody needs its answer.
+    alike = {_meaning(decision, state) for state, decision in decided.items()}
+    if len(alike) == 1 < len(decided) and not any(state in decided[state].outcomes.values() for state in decided):
+        state = next(iter(decided))
+        return func.nullif(_tree(workflow, decided[state], refused=state), workflow.state, type_=Text())
+    groups: dict[Any, list[str]] = {}
+    for state, decision in decided.items():
+        groups.setdefault(_meaning(decision), []).append(state)
+    return case(*((workflow.state.in_(group), _tree(workflow, decided[group[0]])) for group in groups.values()))
+
+
+def destination(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
+    """Where a row goes that may go: asked of the guards only if there is a choice."""
+    entered = entered_by(workflow, event, target)
+    return literal(next(iter(entered)), Text()) if len(entered) == 1 else target_of(workflow, event, target)
+
+
+def looks_beyond(workflow: Workflow, event: str, target: str | None = None) -> bool:
+    """Whether a guard or an assignment of this event reads more than the row itself."""
+    if event == START:
+        guards = set(workflow.entry.get(target or "", ()))
+    else:
+        known = workflow.decisions.decisions
+        guards = {name for (_, its), decision in known.items() if its == event for name in decision.guards}
+    expressions = [workflow.guards[name].holds for name in guards]
+    moved = entered_by(workflow, event, target)
+    chosen = _assignments(workflow, event, moved).values()
+    expressions += [value for each in chosen for _, value in each if hasattr(value, "get_children")]
+    return event == START or any(
+        isinstance(element, SelectBase) for expression in expressions for element in visitors.iterate(expression)
+    )
+
+
+def entered_by(workflow: Workflow, event: str, target: str | None) -> set[str]:
+    """The states that an event may lead to."""
+    return {entered for _, entered in workflow.moves(event) if target is None or entered == target}
+
+
+def written(workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any]) -> dict[str, Any]:
+    """What is written into rows that move: their state, and what goes with it."""
+    state = literal(next(iter(moved)), Text()) if len(moved) == 1 else target
+    values: dict[str, Any] = {"state": state}
+    for name, choices in _assignments(workflow, event, moved).items():
+        values[name] = _chosen(workflow.table.c[name], choices, moved, target)
+    for deadline in workflow.deadlines:
+        if deadline.event == event and moved & set(workflow.decisions.sources(event)):
+            again = values[deadline.at.key]
+            never_later = and_(deadline.at <= NOW, again <= deadline.at)
+            values[deadline.at.key] = case((never_later, null()), else_=again)
+    return values
+
+
+def _assignments(workflow: Workflow, event: str, moved: set[str]) -> dict[str, list[tuple[set[str], Any]]]:
+    """For each column, its new values and for which target states, the strongest first."""
+    found: dict[str, list[tuple[set[str], Any]]] = {}
+    for assign in workflow.assigns:
+        if event in assign.on:
+            found.setdefault(assign.column.key, []).insert(0, (moved, assign.value))
+        elif entered := moved & set(assign.entering):
+            found.setdefault(assign.column.key, []).append((entered, assign.value))
+    for deadline in workflow.deadlines:
+        accepting = set(workflow.decisions.sources(deadline.event))
+        if disarmed := moved - accepting:
+            found.setdefault(deadline.at.key, []).append((disarmed, null()))
+    return found
+
+
+def _chosen(
+    column: ColumnElement[Any],
+    choices: list[tuple[set[str], Any]],
+    moved: set[str],
+    target: ColumnElement[Any],
+) -> ColumnElement[Any]:
+    whens: list[tuple[ColumnElement[bool], Any]] = []
+    left = set(moved)
+    for targets, given in choices:
+        value = given if hasattr(given, "__clause_element__") else type_coerce(given, column.type)
+        if left <= targets:
+            return case(*whens, else_=value) if whens else value
+        if wanted := left & targets:
+            whens.append((target.in_(sorted(wanted)), value))
+            left -= wanted
+    return case(*whens, else_=column)
+
+
+def _meaning(
+    decision: Decision, refused: str | None = None
+) -> frozenset[tuple[frozenset[tuple[str, bool]], str | None]]:
+    """What a decision comes to, whatever the order of its guards; refused: what stands for a refusal."""
+    return frozenset(
+        (frozenset(zip(decision.guards, facts, strict=True)), refused if target is None else target)
+        for facts, target in decision.outcomes.items()
+    )
+
+
+def _tree(workflow: Workflow, decision: Decision, refused: str | None = None) -> ColumnElement[Any]:
+    """A decision as nested CASEs that ask no guard twice, nor one whose answer does not matter.
+
+    refused: what stands for a refusal; NULL unless given
+    """
+
+    def grow(guards: tuple[str, ...], outcomes: Mapping[tuple[bool, ...], str | None]) -> ColumnElement[Any]:
+        if len(set(outcomes.values())) == 1:
+            (target,) = set(outcomes.values())
+            target = refused if target is None else target
+            return null() if target is None else literal(target, Text())
+        first, rest = guards[0], guards[1:]
+        yes = {facts[1:]: target for facts, target in outcomes.items() if facts[0]}
+        no = {facts[1:]: target for facts, target in outcomes.items() if not facts[0]}
+        if yes == no:
+            return grow(rest, yes)
+        return case((workflow.guards[first].holds, grow(rest, yes)), else_=grow(rest, no))
+
+    return grow(decision.guards, decision.outcomes)
