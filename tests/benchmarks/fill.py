@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -15,6 +15,8 @@ from sparkads.video_code import codes
 
 DAY = 86_400_000_000
 """Microseconds, in which all instants are reckoned here."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 OVERDUE, OVERDUE_AT_RANDOM, SOON, LATER = "overdue", "overdue at random", "soon", "later"
 """When codes are due: all of them, in the order of their rows or in another; one after the other; none for weeks."""
@@ -44,6 +46,11 @@ class Portfolio:
     seconds: float = 0.0
     waiting: int = 0
     logged: bool = True
+
+
+def microseconds(at: datetime) -> int:
+    """An instant as SQLite keeps it."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def fill_sqlite(path: Path, portfolio: Portfolio) -> None:
@@ -101,7 +108,7 @@ _POSTGRESQL = _Words(
 
 def _statements(portfolio: Portfolio, words: _Words) -> Iterator[str]:
     """Posts, codes, ads and the log of a portfolio, in an order that foreign keys allow."""
-    now = int(datetime.now(UTC).timestamp() * 1_000_000)
+    now = microseconds(datetime.now(UTC))
     numbers, instant = words.numbers, words.instant
     codes_all = portfolio.codes + portfolio.waiting
     ads_all = portfolio.codes // portfolio.each * portfolio.ads

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from tests.benchmarks.fill import DAY
+from tests.benchmarks.fill import microseconds
 from tests.benchmarks.floor import ACTOR, Unexpected
 from tests.benchmarks.places import as_conninfo, as_path
 
@@ -64,9 +64,9 @@ COLUMNS = {
 """In the order in which foreign keys let rows in."""
 
 Rows = dict[str, list[Sequence[Any]]]
+Kept = Callable[[datetime], Any]
+"""An instant as the database's driver takes it."""
 _POST = re.compile(r"https://www\.tiktok\.com/@([\w.]+)/video/(\d{19})")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def import_by_hand(url: str, sheet: Path) -> int:
@@ -75,12 +75,12 @@ def import_by_hand(url: str, sheet: Path) -> int:
         with closing(sqlite3.connect(as_path(url), isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            return _import(sheet, lambda rows: _put_sqlite(connection, rows))
+            return _import(sheet, microseconds, lambda rows: _put_sqlite(connection, rows))
     with psycopg.connect(as_conninfo(url), autocommit=True) as server:
-        return _import(sheet, lambda rows: _put_postgresql(server, rows))
+        return _import(sheet, lambda at: at, lambda rows: _put_postgresql(server, rows))
 
 
-def _import(sheet: Path, put: Callable[[Rows], object]) -> int:
+def _import(sheet: Path, kept: Kept, put: Callable[[Rows], object]) -> int:
     creators: dict[str, int] = {}
     taken = 0
     with sheet.open(encoding="utf-8", newline="") as file:
@@ -89,16 +89,16 @@ def _import(sheet: Path, put: Callable[[Rows], object]) -> int:
         if headings != ["account", "code", "post", "creator", "days", "issued_at", "state"]:
             raise Unexpected(f"the file has other columns: {headings}")
         while chunk := [*islice(lines, CHUNK)]:
-            put(_made(chunk, taken, creators))
+            put(_made(chunk, taken, creators, kept))
             taken += len(chunk)
     return taken
 
 
-def _made(chunk: list[list[str]], taken: int, creators: dict[str, int]) -> Rows:
+def _made(chunk: list[list[str]], taken: int, creators: dict[str, int], kept: Kept) -> Rows:
     """The rows that those of the file become; ids count up, as nobody else writes."""
     rows: Rows = {table: [] for table in COLUMNS}
     begun = datetime.now(UTC)
-    now, batch = _kept(begun), random.getrandbits(63)
+    now, batch = kept(begun), random.getrandbits(63)
 
     def log(workflow: Any, row_id: int, event: str, source: str | None, target: str) -> None:
         chart = workflow.decisions.fingerprint
@@ -122,11 +122,11 @@ def _made(chunk: list[list[str]], taken: int, creators: dict[str, int]) -> Rows:
             (row_id, named[2], creator, "original", "tiktok", "", False, True, True, True, "public")
         )
         log(posts, row_id, "start", None, "public")
-        first = _kept(issued_at)
-        end = first + length * DAY
-        remind = next((at for ahead in (7, 3, 1) if (at := end - ahead * DAY) > now), None)
+        ends_at = issued_at + timedelta(days=length)
+        remind = next((kept(at) for ahead in (7, 3, 1) if (at := ends_at - timedelta(ahead)) > begun), None)
         facts = (row_id, 1, row_id, code, fingerprint(code), hint(code), length)
-        rows["video_code"].append((*facts, first, end, end, remind, now, state))
+        end = kept(ends_at)
+        rows["video_code"].append((*facts, kept(issued_at), end, end, remind, now, state))
         log(codes, row_id, "start", None, state)
         if creator not in creators:
             creators[creator] = number = len(creators) + 1
@@ -134,10 +134,6 @@ def _made(chunk: list[list[str]], taken: int, creators: dict[str, int]) -> Rows:
             log(identities, number, "start", None, "pending")
             log(identities, number, "grant", "pending", "usable")
     return rows
-
-
-def _kept(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def _put_sqlite(connection: sqlite3.Connection, rows: Rows) -> None:
@@ -159,13 +155,9 @@ def _put_postgresql(connection: psycopg.Connection[Any], rows: Rows) -> None:
             if cursor.execute(known.encode(), ([row[place] for row in rows[table]],)).fetchone():
                 raise Unexpected(f"a {table} is there already")
         for table, columns in COLUMNS.items():
-            at = [place for place, name in enumerate(columns) if name == "at" or name.endswith("_at")]
             with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN".encode()) as copy:
                 for row in rows[table]:
-                    values = [*row]
-                    for place in at:
-                        values[place] = None if row[place] is None else _EPOCH + row[place] * _MICROSECOND
-                    copy.write_row(values)
+                    copy.write_row(row)
 
 
 _KEYS = {"post": 1, "video_code": 4}

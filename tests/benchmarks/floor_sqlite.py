@@ -5,15 +5,12 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from tests.benchmarks.fill import DAY
+from tests.benchmarks.fill import DAY, microseconds
 from tests.benchmarks.floor import ACTOR, AD_CHART, AUTHORIZED_ADS, CODE_CHART, HELD, RUNNING, Unexpected
 from tests.benchmarks.places import as_path
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _LOG = "INSERT INTO transition (batch, cause, workflow, row_id, event, source, target, at, due_at, actor, chart) "
 _VALUES = _LOG + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -242,4 +239,4 @@ class SqliteFloor:
 
 
 def _now() -> int:
-    return (datetime.now(UTC) - _EPOCH) // _MICROSECOND
+    return microseconds(datetime.now(UTC))

@@ -32,7 +32,8 @@ def taken_in(bench: Bench, place: Place) -> Iterator[Line]:
                     ran[rows].append(in_a_child(import_ours, url, sheet, rows))
                     if rows == bench.imported:
                         by_hand.append(in_a_child(import_theirs, other, sheet, rows))
-                        expect_same(*(outcome(floor_at(each)) for each in (url, other)))
+                        with closing(floor_at(url)) as ours, closing(floor_at(other)) as theirs:
+                            expect_same(outcome(ours), outcome(theirs))
     yield from _lines(
         place, f"import {bench.imported:,} codes", bench.imported, ran[bench.imported], few, ran[few], by_hand
     )
