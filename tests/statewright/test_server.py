@@ -127,6 +127,14 @@ def test_whatever_drifted_is_named(postgres: str) -> None:
         store.close()
 
 
+def test_nothing_drifts_in_a_schema_whose_name_has_capital_letters(postgres: str) -> None:
+    with temporary_database(postgres) as url:
+        sql(url, 'CREATE SCHEMA "Theatre"')
+        sql(url, f'ALTER DATABASE "{make_url(url).database}" SET search_path = "Theatre"')
+        with closing(Store(url, schema=SCHEMA)) as store:
+            assert store.drift() == []
+
+
 def test_programs_that_make_one_database_at_once_all_succeed(postgres: str) -> None:
     with temporary_database(postgres) as url, ThreadPoolExecutor(4) as programs:
         together = Barrier(4)

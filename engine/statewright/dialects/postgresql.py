@@ -337,19 +337,20 @@ _CASTS = (
 
 _SCHEMA = text("""
     WITH ours AS (
-        SELECT oid, relname FROM pg_class
-        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+        SELECT pg_class.oid, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = current_schema() AND relkind IN ('r', 'p') AND NOT relispartition
     )
     SELECT relname || '.' || attname,
         format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
     FROM pg_attribute JOIN ours ON ours.oid = attrelid WHERE attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT conname, relname || ': ' || replace(pg_get_constraintdef(c.oid), current_schema() || '.', '')
+    SELECT conname,
+        relname || ': ' || replace(pg_get_constraintdef(c.oid), quote_ident(current_schema()) || '.', '')
     FROM pg_constraint c JOIN ours ON ours.oid = conrelid WHERE contype <> 'n'
     UNION ALL
-    SELECT i.relname, replace(pg_get_indexdef(i.oid), current_schema() || '.', '')
+    SELECT i.relname, replace(pg_get_indexdef(i.oid), quote_ident(current_schema()) || '.', '')
     FROM pg_index x JOIN ours ON ours.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
     UNION ALL
-    SELECT tgname, replace(pg_get_triggerdef(t.oid), current_schema() || '.', '') || ' ' || prosrc
+    SELECT tgname, replace(pg_get_triggerdef(t.oid), quote_ident(current_schema()) || '.', '') || ' ' || prosrc
     FROM pg_trigger t JOIN ours ON ours.oid = tgrelid JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal
 """)
