@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, delete, exists, func, or_, select, tuple_
+from sqlalchemy import delete, func, or_, select, tuple_
 
 from statewright import plan
 from statewright.declaration import Cascade
 from statewright.plan import Plan
+from statewright.reach import REACH
 from statewright.session import StoreSession
-from statewright.statement import Statement, parameter
+from statewright.statement import Statement
 from statewright.tables import set_aside, transition
 from statewright.workflow import Workflow
 
@@ -65,6 +66,8 @@ class Chain:
         aside, last = moved.aside, moved.last
         while ahead:
             following = ahead.pop()
+            if following.reach is not None and not following.reach:
+                continue
             rows = self._step(following, ahead)
             if rows.rows:
                 name = following.workflow.name, following.event
@@ -109,13 +112,20 @@ class Chain:
         rows, last = logged.rowcount, logged.lastrowid
         if not rows:
             return _NOTHING
+        reach: Sequence[Any] = ()
         if rows == 1:
             # To have the INSERT return these takes three times as long.
-            moved = Logged(1, last, last, *run(_WHENCE, {"log_id": last}).fetchone())
+            aside, row, source, target, *reach = run(steps.whence, {"log_id": last}).fetchone()
+            moved = Logged(1, last, last, aside, row, source, target)
         else:
             moved = Logged(rows, last - rows + 1, last)
-        run(steps.apply, {**told, "step_after": last - rows, "step_upto": last, "step_target": moved.target})
-        ahead += self._set_off(own, moved)
+        if rows == 1 and steps.apply_one is not None:
+            run(steps.apply_one, {**told, "step_row": moved.row, "step_target": moved.target})
+        else:
+            run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
+        _forget(own.workflow, ahead)
+        if rows > 1 or ahead or any(reach) or len(reach) < len(own.workflow.cascades_of(own.event)):
+            ahead += self._set_off(own, moved, dict(zip(steps.reaches, reach, strict=False)))
         return moved
 
     def _step_among_others(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
@@ -130,36 +140,52 @@ class Chain:
         if steps.lock is not None and steps.one:
             ask(steps.lock, told)
         elif steps.lock is not None:
-            locked = own.locked or self.driver.run(steps.lock, told)
-            told["step_locked"] = ids = [row_id for (row_id, *_) in locked.fetchall()]
+            told["step_locked"] = ids = own.reach or self._locked(own)
             if not ids:
                 return _NOTHING
             row = ids[0] if len(ids) == 1 else None
             self._go_by_index()
         answer = ask(steps.timed if told["now"] is None else steps.both, told)
+        _forget(own.workflow, ahead)
         foreseen = self._set_off_by_one(own, steps.leads_to, row) if row is not None and steps.leads_to else None
         for following in [*ahead, *(foreseen or ())]:
             # Asked anew after each step, which may have changed what the next one reaches.
-            if following.steps.lock is not None and following.from_one:
-                following.locked = ask(following.steps.lock, following.told)
+            lock = following.steps.lock if following.reach is None and following.one not in steps.holds else None
+            if lock is not None and following.one is not None:
+                following.locked = ask(lock, following.told)
         self.driver.answered()
-        moved = Logged(*answer.fetchone())
-        if moved.rows:
-            self.told["now"] = self.told["now"] or moved.at
-            ahead += self._set_off(own, moved, foreseen)
+        if (found := answer.fetchone()) is None or not found[0]:
+            return _NOTHING
+        rows, first, last, aside, highest, source, target, at, *more = found
+        reach, left = more[: len(steps.holds)], more[len(steps.holds) :]
+        moved = Logged(rows, first, last, aside, highest, source, target, at, left)
+        self.told["now"] = self.told["now"] or at
+        ahead += self._set_off(own, moved, dict(zip(steps.holds, reach, strict=True)), foreseen)
         return moved
 
-    def _set_off(self, own: _Ahead, moved: Logged, foreseen: list[_Ahead] | None = None) -> list[_Ahead]:
-        """The cascades that a move sets off, the last first."""
+    def _locked(self, own: _Ahead) -> list[int]:
+        """The rows that a step may move, locked before it: here, or when the step before it was run."""
+        lock: Any = own.steps.lock
+        answer = own.locked or self.driver.run(lock, own.told)
+        return [row_id for (row_id, *_) in answer.fetchall()]
+
+    def _set_off(
+        self, own: _Ahead, moved: Logged, reach: Mapping[Cascade | None, Any], foreseen: list[_Ahead] | None = None
+    ) -> list[_Ahead]:
+        """The cascades that a move sets off, the last first.
+
+        reach: what is known of whom they would move
+        """
         if moved.rows > 1:
-            reach = self._reach(moved.first, moved.last)
+            told = self._reach(moved.first, moved.last)
             return [
-                _Ahead(own.workflow.neighbour(each), each.event, self._cascade(own, each, one=False), reach)
+                _Ahead(own.workflow.neighbour(each), each.event, self._cascade(own, each, one=False), told)
                 for each in reversed(own.workflow.cascades_of(own.event))
             ]
         following = self._set_off_by_one(own, moved.target, moved.row) if foreseen is None else foreseen
         for each in following:
             each.told["now"], each.told["step_cause"] = self.told["now"], moved.first
+            each.reach = reach.get(each.one)
         return [each for each in following if not each.leaving or moved.source in each.leaving]
 
     def _set_off_by_one(self, own: _Ahead, target: str | None, row: int | None) -> list[_Ahead]:
@@ -174,7 +200,7 @@ class Chain:
                 self._cascade(own, each, one=True),
                 told,
                 each.leaving,
-                from_one=True,
+                one=each,
             )
             for each in reversed(cascades)
         ]
@@ -190,6 +216,7 @@ class Logged:
     aside: whether any row at all is set aside; None where it was not looked for
     row:   the row with the highest id, where several write at once; else the only one, if it is one
     source, target, at: of the only one
+    left:  the row itself, as it then was, in the database's words; empty where it was not told
     """
 
     rows: int
@@ -200,15 +227,17 @@ class Logged:
     source: str | None = None
     target: str | None = None
     at: datetime | None = None
+    left: Sequence[Any] = ()
 
 
 @dataclass(slots=True)
 class _Ahead:
     """A step that is to be run: the call's own, or a cascade.
 
-    leaving:  from which states a row sets it off; any, if there are none
-    from_one: it starts from one row, whose neighbours are few
-    locked:   the answer to `steps.lock`, if it was asked
+    leaving: from which states a row sets it off; any, if there are none
+    one:     the cascade, if it starts from one row, whose neighbours are few
+    reach:   whether it would move any, or, where rows are locked, the ids of those, which are; None if unknown
+    locked:  the answer to `steps.lock`, if it was asked
     """
 
     workflow: Workflow
@@ -216,19 +245,22 @@ class _Ahead:
     steps: Plan
     told: dict[str, Any]
     leaving: Collection[str] = ()
-    from_one: bool = False
+    one: Cascade | None = None
+    reach: Any = None
     locked: Any = None
+
+
+def _forget(moved: Workflow, ahead: list[_Ahead]) -> None:
+    """What was known of the rows that were just moved is no longer."""
+    for following in ahead:
+        if following.workflow is moved:
+            following.reach = None
 
 
 _NOTHING = Logged(0, 0, 0)
 _ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
-_ROWS = select(transition.c.workflow, transition.c.row_id).where(plan.REACH)
-_WHENCE = Statement(
-    select(
-        exists(select(set_aside.c.row_id)), transition.c.row_id, transition.c.source, transition.c.target
-    ).where(transition.c.id == parameter("log_id", BigInteger()))
-)
-_PASSED = Statement(select(func.max(transition.c.row_id)).where(plan.REACH))
+_ROWS = select(transition.c.workflow, transition.c.row_id).where(REACH)
+_PASSED = Statement(select(func.max(transition.c.row_id)).where(REACH))
 _ASIDE = Statement(select(set_aside.c.row_id).limit(1))
 _MOVED = Statement(delete(set_aside).where(_ROW.in_(_ROWS)))
 # A reminder, which leaves a row where it is, does not mend the expiry that the database refused.

@@ -36,7 +36,7 @@ class Assign:
 
     The value sees the row as it was before. Give `on` (events) or `entering` (states), or both: then either
     is enough. A move from a state to itself enters it again. Where an `on` and an `entering` meet on one
-    column, the event's value wins.
+    column, the event's value wins: the column itself, where that event is to leave it as it is.
     """
 
     column: Any

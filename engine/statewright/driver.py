@@ -65,7 +65,7 @@ class Driver:
         self.dialect: Dialect = engine.dialect
         self.database = of(engine)
         self._engine = engine
-        self._mark = self.database.MARK
+        self._name = self.database.NAME
         self._take()
 
     def begin(self, words: str) -> None:
@@ -82,7 +82,7 @@ class Driver:
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The row that a SELECT finds, by column; None when there is none."""
-        return self.read(statement, self.run(statement, values))
+        return self.read(statement, self.run(statement, values).fetchone())
 
     def say(self, words: str) -> Any:
         """Run words that are told nothing."""
@@ -90,7 +90,7 @@ class Driver:
 
     def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Have a statement run together with the next one that is run; its answer is to be read after that."""
-        compiled = statement.on(self.dialect, self._mark)
+        compiled = statement.compiled.get(self._name) or statement.on(self.dialect, self.database)
         try:
             return self._execute(compiled.sql, compiled.bound(values))
         except self._error as error:
@@ -102,10 +102,9 @@ class Driver:
     def go_by_choice(self) -> None:
         """Have the planner choose its ways again."""
 
-    def read(self, statement: Statement, answer: Any) -> dict[str, Any] | None:
-        """The row, by column, in the answer to a SELECT; None when there is none."""
-        row = answer.fetchone()
-        return None if row is None else statement.on(self.dialect, self._mark).read(row)
+    def read(self, statement: Statement, row: Sequence[Any] | None) -> dict[str, Any] | None:
+        """A row that a SELECT finds, by column; None when there is none."""
+        return None if row is None else statement.on(self.dialect, self.database).read(row)
 
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
@@ -188,7 +187,7 @@ class Sending(Driver):
         return answer
 
     def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
-        compiled = statement.on(self.dialect, self._mark)
+        compiled = statement.compiled.get(self._name) or statement.on(self.dialect, self.database)
         answer = Answer()
         self._ahead.append((compiled, compiled.bound(values), answer))
         return answer

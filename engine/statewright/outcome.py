@@ -71,10 +71,14 @@ def written(workflow: Workflow, event: str, moved: set[str], target: ColumnEleme
     state = literal(next(iter(moved)), Text()) if len(moved) == 1 else target
     values: dict[str, Any] = {"state": state}
     for name, choices in _assignments(workflow, event, moved).items():
-        values[name] = _chosen(workflow.table.c[name], choices, moved, target)
+        column = workflow.table.c[name]
+        value = _chosen(column, choices, moved, target)
+        # To write a column as it is would have its index written anew.
+        if value is not column:
+            values[name] = value
     for deadline in workflow.deadlines:
         if deadline.event == event and moved & set(workflow.decisions.sources(event)):
-            again = values[deadline.at.key]
+            again = values.get(deadline.at.key, deadline.at)
             never_later = and_(deadline.at <= NOW, again <= deadline.at)
             values[deadline.at.key] = case((never_later, null()), else_=again)
     return values
@@ -104,7 +108,8 @@ def _chosen(
     whens: list[tuple[ColumnElement[bool], Any]] = []
     left = set(moved)
     for targets, given in choices:
-        value = given if hasattr(given, "__clause_element__") else type_coerce(given, column.type)
+        ready = given is column or hasattr(given, "__clause_element__")
+        value = given if ready else type_coerce(given, column.type)
         if left <= targets:
             return case(*whens, else_=value) if whens else value
         if wanted := left & targets:

@@ -1,4 +1,4 @@
-"""What a statement is told as it runs: the instant of the step, and the event's arguments."""
+"""What a statement is told as it runs: the instant of the step, its log rows, and the event's arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Text
+from sqlalchemy import ARRAY, BigInteger, BindParameter, Boolean, Text
 from sqlalchemy.sql import visitors
 
 from statewright.dialects import Instant
@@ -16,6 +16,16 @@ from statewright.statement import parameter
 
 NOW: BindParameter[datetime] = parameter("now", Instant())
 """The instant of the step, for use in guards and assignments."""
+
+# What the UPDATE is told must not be called like any column of the row: SQLAlchemy would set that column.
+BATCH = parameter("step_batch", BigInteger())
+AFTER = parameter("step_after", BigInteger())
+UPTO = parameter("step_upto", BigInteger())
+TARGET = parameter("step_target", Text())
+CAUSE = parameter("step_cause", BigInteger())
+ROW = parameter("step_row", BigInteger())
+LOCKED = parameter("step_locked", ARRAY(BigInteger))
+"""What the statements of a step are told of it and of the log rows that it wrote."""
 
 TYPES: Mapping[type, Any] = {int: BigInteger(), str: Text(), bool: Boolean(), datetime: Instant()}
 """What an argument may be."""

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
-    FromClause,
     Insert,
     Select,
     Text,
@@ -23,57 +20,56 @@ from sqlalchemy import (
     literal,
     null,
     select,
-    true,
     update,
 )
 
 from statewright.dialects import postgresql, unindexed
 from statewright.log import FORCE, START
 from statewright.outcome import destination, entered_by, looks_beyond, target_of, written
-from statewright.parameters import NOW
+from statewright.parameters import BATCH, LOCKED, NOW, ROW, TARGET
+from statewright.reach import REACH, foreseeable, from_one, from_the_log, movable, whence
 from statewright.session import locking
 from statewright.statement import Statement, parameter
 from statewright.tables import set_aside, transition
 from statewright.workflow import Cascade, Deadline, Workflow
 
-# What the UPDATE is told must not be called like any column of the row: SQLAlchemy would set that column.
-BATCH = parameter("step_batch", BigInteger())
-AFTER = parameter("step_after", BigInteger())
-UPTO = parameter("step_upto", BigInteger())
-TARGET = parameter("step_target", Text())
-CAUSE = parameter("step_cause", BigInteger())
-ROW = parameter("step_row", BigInteger())
-LOCKED = parameter("step_locked", ARRAY(BigInteger))
 _TEXTS = {name: parameter(name, Text()) for name in ("actor", "reason", "key", "payload")}
-
-REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH, transition.c.at == NOW)
-"""The log rows of the move just made: of one instant, so that a log kept by month is asked in one month alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
+    apply_one: the same for a single row, told with its target; None where that is not known to be there
+    whence: tells of the log row `log_id` of a single move: whether any row is set aside, its row, source and
+           target; then, for each of `reaches`, whether it would move any neighbour
     one:   it moves the row whose id is told, and no other
     both:  log and apply as one statement, where a statement may write in its parts; it tells of the log rows how
            many they are, the first and the last id, whether any row is set aside, and the highest row, source,
-           target and instant: those of the only one, if it is one
+           target and instant: those of the only one, if it is one. Of `one` row, it tells for each of `holds` whom
+           it would move, and then the row itself
     timed: the same, at an instant that the statement itself takes from the database's clock
     lock:  locks the rows first and tells their ids, among which `both` then chooses: where several write at once,
            a statement that waited for a row sees that row anew, but its neighbours as they were before it waited
     ahead: locks the neighbours that go before these rows in the one order in which calls lock: the workflows' own,
            backwards
     leads_to: the only state that the event leads to; None when there are several
+    reaches, holds: cascades of a single row of which it is told early whom they may move: by `whence` where who
+           writes is alone, by `both` where their neighbours are locked by then
     """
 
     log: Statement
     apply: Statement
+    apply_one: Statement | None
+    whence: Statement
     both: Statement
     timed: Statement
     leads_to: str | None = None
     one: bool = False
     lock: Statement | None = None
     ahead: tuple[Statement, ...] = ()
+    reaches: tuple[Cascade, ...] = ()
+    holds: tuple[Cascade, ...] = ()
 
 
 def for_row(workflow: Workflow, event: str, target: str | None = None, *, held: bool = False) -> Plan:
@@ -93,6 +89,7 @@ def for_row(workflow: Workflow, event: str, target: str | None = None, *, held: 
             one=True,
             lock=lock,
             ahead=() if held else _ahead(workflow, event, where),
+            held=held,
         )
 
     return workflow.kept(("row", event, target, held), build)
@@ -191,7 +188,7 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
     def build() -> Plan:
         event, sources = cascade.event, neighbour.decisions.sources(cascade.event)
         facts: dict[str, Any] = {"reason": null(), "key": null()}
-        source, cause, near = _from_one(cascade, neighbour) if one else _reached(cascade, neighbour)
+        source, cause, near = from_one(cascade, neighbour) if one else from_the_log(cascade, neighbour)
         chosen = _candidates(neighbour, event, near, None, locked=False).select_from(source)
         log = log_rows(neighbour, event, chosen, None, cause=cause, **facts)
         mode: dict[str, Any] = {"of": neighbour.table, "key_share": True, "nowait": not waiting}
@@ -207,30 +204,6 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
         return _plan(neighbour, event, None, log, logged, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
-
-
-_Source = tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]
-"""Where neighbours are chosen from, the log row that is the cause of each, and a condition."""
-
-
-def _reached(cascade: Cascade, neighbour: Workflow) -> _Source:
-    """What the log rows of a move reach, each with the first of them that does."""
-    here, there = cascade.along.here, cascade.along.there
-    joined = transition.join(here.table, here == transition.c.row_id)
-    found = select(func.min(transition.c.id).label("cause"), there.label("id")).select_from(joined)
-    found = found.where(REACH, there.is_not(None))
-    if cascade.entering:
-        found = found.where(transition.c.target.in_(cascade.entering))
-    if cascade.leaving:
-        found = found.where(transition.c.source.in_(cascade.leaving))
-    reached = found.group_by(there).subquery("reached")
-    return reached.join(neighbour.table, neighbour.id == reached.c.id), reached.c.cause, true()
-
-
-def _from_one(cascade: Cascade, neighbour: Workflow) -> _Source:
-    """What one row reaches: that is few, and nothing is joined."""
-    ids = select(cascade.along.there).where(cascade.along.here == ROW).correlate(None)
-    return neighbour.table, CAUSE, neighbour.id.in_(ids)
 
 
 def set_aside_for_now(workflow: Workflow, event: str) -> ColumnElement[bool]:
@@ -253,31 +226,65 @@ def _plan(
     one: bool = False,
     lock: Statement | None = None,
     ahead: tuple[Statement, ...] = (),
+    held: bool = False,
 ) -> Plan:
     """All statements of an event, given its log; `logged` is the same where rows are locked."""
     entered = entered_by(workflow, event, target)
-    if one:
-        apply = _apply(workflow, event, entered, TARGET, workflow.id == ROW)
-    elif len(entered) == 1:
+    if len(entered) == 1:
         moved = select(transition.c.row_id).where(REACH)
         apply = _apply(workflow, event, entered, TARGET, workflow.id.in_(moved))
     else:
         apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
-    both = together(logged, lambda rows: _apply(workflow, event, entered, rows.target, rows.row_id == workflow.id))
-    timed = Statement(both, {NOW.key: postgresql.PRESENT})
-    leads_to = next(iter(entered)) if len(entered) == 1 else None
-    return Plan(Statement(log), Statement(apply), Statement(both), timed, leads_to, one, lock, ahead)
+    reaches = foreseeable(workflow, event)
+    holds = tuple(each for each in reaches if one and (held or _goes_ahead(workflow, each.to)))
+
+    def apply_logged(rows: Any) -> Update:
+        return _apply(workflow, event, entered, rows.target, rows.row_id == workflow.id)
+
+    if one:
+        both = _one_together(workflow, logged, apply_logged, [movable(workflow, each) for each in holds])
+    else:
+        both = together(logged, apply_logged)
+    return Plan(
+        log=Statement(log),
+        apply=Statement(apply),
+        apply_one=Statement(_apply(workflow, event, entered, TARGET, workflow.id == ROW)),
+        whence=whence(workflow, reaches),
+        both=Statement(both),
+        timed=Statement(both, {NOW.key: postgresql.PRESENT}),
+        leads_to=next(iter(entered)) if len(entered) == 1 else None,
+        one=one,
+        lock=lock,
+        ahead=ahead,
+        reaches=reaches,
+        holds=holds,
+    )
 
 
 def together(log: Insert, apply: Callable[[Any], Update | Insert]) -> Select[*tuple[Any, ...]]:
     """Log and apply as one statement; what it tells is in `Plan`. apply: is given the columns of the log rows."""
-    columns = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target, transition.c.at)
-    logged = log.returning(*columns).cte("logged")
+    logged = log.returning(*_LOGGED).cte("logged")
     applied = apply(logged.c).cte("applied")
     ends = func.min(logged.c.id), func.max(logged.c.id)
-    aside = exists(select(set_aside.c.row_id))
     rest = (func.max(logged.c[name]) for name in ("row_id", "source", "target", "at"))
-    return select(func.count(), *ends, aside, *rest).select_from(logged).add_cte(applied)
+    return select(func.count(), *ends, _ANY_ASIDE, *rest).select_from(logged).add_cte(applied)
+
+
+def _one_together(
+    workflow: Workflow, log: Insert, apply: Callable[[Any], Update], told: Sequence[ColumnElement[Any]]
+) -> Select[*tuple[Any, ...]]:
+    """The same of one row, which is told too; nothing where it does not move."""
+    logged = log.returning(*_LOGGED).cte("logged")
+    applied = apply(logged.c).returning(*workflow.table.c).cte("applied")
+    ends = logged.c.id, logged.c.id.label("last")
+    rest = (logged.c[name] for name in ("row_id", "source", "target", "at"))
+    return select(literal(1), *ends, _ANY_ASIDE, *rest, *told, *applied.c).join_from(
+        logged, applied, applied.c.id == logged.c.row_id
+    )
+
+
+_LOGGED = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target, transition.c.at)
+_ANY_ASIDE = exists(select(set_aside.c.row_id))
 
 
 def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Statement, ...]:
@@ -295,12 +302,18 @@ def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[
                 continue
             seen.add((neighbour.name, cascade.event))
             reached = select(cascade.along.there).where(cascade.along.here.in_(ids)).correlate(None)
-            if places[neighbour.name] > places[workflow.name]:
+            if _goes_ahead(workflow, neighbour.name):
                 found.append((places[neighbour.name], locking(neighbour.id, neighbour.id.in_(reached))))
             follow(neighbour, cascade.event, reached)
 
     follow(workflow, event, select(workflow.id).where(where).correlate(None))
     return tuple(lock for _, lock in sorted(found, key=lambda each: -each[0]))
+
+
+def _goes_ahead(workflow: Workflow, neighbour: str) -> bool:
+    """Whether calls lock these neighbours before a workflow's own rows: they are declared after it."""
+    order = [*(workflow.together or ())]
+    return order.index(neighbour) > order.index(workflow.name)
 
 
 def _among_locked(workflow: Workflow) -> ColumnElement[bool]:

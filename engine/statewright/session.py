@@ -60,7 +60,8 @@ class StoreSession(Session):
                     self._finish()
             finally:
                 self.close()
-        self._troubles.tell(error)
+        if error is not None:
+            self._troubles.tell(error)
 
     def __getattr__(self, name: str) -> Any:
         # SQLAlchemy's part begins when it is asked for: a call that moves one row never does.
@@ -158,15 +159,17 @@ def locking(ids: Column[int], where: ColumnElement[bool]) -> Statement:
     return Statement(select(ids).where(where).order_by(ids).with_for_update(of=ids.table, key_share=True))
 
 
-def hold(session: Session, *locks: Statement, **told: Any) -> None:
+def hold(session: Session, *locks: Statement, **told: Any) -> Any:
     """Lock rows before looking at them, where several write at once; whoever else locks them waits until the end.
 
     locks: made by `locking`, each told these values. To stay clear of deadlocks, the outermost table comes first.
+    Returns what the last one locks, to be read after the next statement that is run; None where nothing is locked.
     """
-    mine = expect_to_write(session)
-    if mine.driver.database.LOCKS_ROWS:
+    answer, driver = None, expect_to_write(session).driver
+    if driver.database.LOCKS_ROWS:
         for lock in locks:
-            mine.driver.ask(lock, told)
+            answer = driver.ask(lock, told)
+    return answer
 
 
 def take_turns(session: Session) -> None:

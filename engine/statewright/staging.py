@@ -21,7 +21,8 @@ from statewright.errors import Conflict
 from statewright.log import START
 from statewright.many import as_the_driver_takes_them
 from statewright.parameters import NOW, bound
-from statewright.plan import REACH, Plan
+from statewright.plan import Plan
+from statewright.reach import REACH, foreseeable, whence
 from statewright.session import StoreSession, expect_to_write
 from statewright.statement import Statement, parameter
 from statewright.tables import transition
@@ -113,12 +114,16 @@ class _Stage:
         # Chosen once for both, where they are one statement: what is not in a table has no index to be joined by.
         chosen = select(*waiting).where(_of(workflow, self.rows, may)).cte("chosen")
         both = plan.together(self._log(state, chosen), lambda _: self._entering(written, chosen))
+        reaches = foreseeable(workflow, START)
         return Plan(
             log=Statement(self._log(state, self.rows, may)),
             apply=Statement(self._entering(written, self.rows, followed)),
+            apply_one=None,
+            whence=whence(workflow, reaches),
             both=Statement(both),
             timed=Statement(both, {NOW.key: postgresql.PRESENT}),
             leads_to=state,
+            reaches=reaches,
         )
 
     def _log(self, state: str, rows: FromClause, *where: Any) -> Insert:

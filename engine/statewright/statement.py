@@ -8,8 +8,11 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, Dialect, Select, bindparam
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
+
+from statewright.dialects import Database
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
@@ -61,25 +64,26 @@ class Statement:
     What it is told is made by `parameter`; every other value in it becomes a part of its text, so that the
     planner knows it.
 
-    says: words of SQL for parameters that it is not told
+    says:     words of SQL for parameters that it is not told
+    compiled: what it is in the words of each kind of database on which it has run, by the database's name
     """
 
-    __slots__ = ("_compiled", "_says", "clause")
+    __slots__ = ("_says", "clause", "compiled")
 
     def __init__(self, clause: Executable, says: Mapping[str, str] | None = None) -> None:
         self.clause = clause
         self._says = says or {}
-        self._compiled: dict[str, Compiled] = {}
+        self.compiled: dict[str, Compiled] = {}
 
-    def on(self, dialect: Dialect, mark: str) -> Compiled:
-        """The statement in a database's own words; mark: what the number of a parameter follows there."""
-        found = self._compiled.get(mark)
+    def on(self, dialect: Dialect, database: Database) -> Compiled:
+        """The statement in a database's own words."""
+        found = self.compiled.get(database.NAME)
         if found is None:
-            found = self._compiled[mark] = _compile(self.clause, dialect, mark, self._says)
+            found = self.compiled[database.NAME] = _compile(self.clause, dialect, database, self._says)
         return found
 
 
-def _compile(clause: Executable, dialect: Dialect, mark: str, says: Mapping[str, str]) -> Compiled:
+def _compile(clause: Executable, dialect: Dialect, database: Database, says: Mapping[str, str]) -> Compiled:
     compiler: Any = dialect.statement_compiler
     numbers: dict[str, int] = {}
 
@@ -94,7 +98,13 @@ def _compile(clause: Executable, dialect: Dialect, mark: str, says: Mapping[str,
         def bindparam_string(self, name: str, **options: Any) -> str:
             hole: str = self.compilation_bindtemplate % {"name": name}
             said: str = super().bindparam_string(name, **options)
-            return said.replace(hole, f"{mark}{numbers.setdefault(name, len(numbers) + 1)}")
+            return said.replace(hole, f"{database.MARK}{numbers.setdefault(name, len(numbers) + 1)}")
+
+        def visit_unary(self, unary: Any, **options: Any) -> str:
+            said: str = super().visit_unary(unary, **options)
+            if unary.operator is operators.exists:
+                return f"{said[:-1]}{database.EXISTS_END})"
+            return said
 
     compiled = Inlining(dialect, clause)
     sql = compiled.string.replace("%%", "%") if dialect.paramstyle == "pyformat" else compiled.string
@@ -117,4 +127,7 @@ def _choosing(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any
     # What itemgetter makes for one name finds the value itself, and for none it makes nothing.
     if len(names) > 1:
         return itemgetter(*names)
-    return lambda values: tuple(values[name] for name in names)
+    if not names:
+        return lambda _values: ()
+    (name,) = names
+    return lambda values: (values[name],)

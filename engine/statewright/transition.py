@@ -33,6 +33,7 @@ class Moved:
     cascaded: how many rows moved, by (workflow, event)
     replayed: the call's idempotency key was known, so nothing was done again
     passed:   the id of the last row moved, where rows were moved in the order of their ids
+    left:     the only row as the call left it, in the database's words; empty where that takes a look
     """
 
     rows: int
@@ -40,6 +41,7 @@ class Moved:
     cascaded: Mapping[tuple[str, str], int] = field(default_factory=dict)
     replayed: bool = False
     passed: int | None = None
+    left: Sequence[Any] = ()
 
 
 def fire(
@@ -257,7 +259,9 @@ class _Call:
             self._refresh()
         walking = moved.rows and row is not None and not steps.one
         passed = self.chain.passed(moved) if walking else None
-        return Moved(moved.rows, self.batch, self.chain.cascaded, passed=passed)
+        again = any(name == self.workflow.name for name, _ in self.chain.cascaded)
+        left = () if again else moved.left
+        return Moved(moved.rows, self.batch, self.chain.cascaded, passed=passed, left=left)
 
     def _keep(self, moved: Logged) -> None:
         keys.keep(

@@ -20,9 +20,10 @@ class Troubles:
         """Nothing is needed beforehand."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        self.tell(error)
+        if error is not None:
+            self.tell(error)
 
-    def tell(self, error: BaseException | None) -> None:
+    def tell(self, error: BaseException) -> None:
         """Raise StoreError if this is trouble with the database."""
         if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
             raise self._database.trouble(error, self._name) from error

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import RawCursor
 from sqlalchemy import text
 from sqlmodel import Session
 from tests.sparkads.conftest import Desk, opened_desk
 from tests.sparkads.places import in_files, on_server
-from tests.statewright.test_plan import explained
+from tests.statewright.test_plan import driving, explained
+
+from statewright.driver import Driver
 
 CALLS: dict[str, Callable[[Desk, dict[str, Any]], object]] = {
     "authorize": lambda desk, row: desk.spark.codes.authorize(
@@ -94,6 +97,25 @@ def test_who_uses_a_code_is_not_looked_for_among_all_ads_of_a_server(desk_on_a_s
         ask(desk, row)
         many = {table: rows for table, rows in (looked_at(session) - before).items() if rows >= OTHERS}
     assert many == {}
+
+
+@pytest.mark.parametrize("call", ["submit", "delete an ad"])
+def test_a_call_does_not_collect_what_all_rows_have(desk_on_a_server: Desk, call: str) -> None:
+    """Where the planner expects few ads to be live, it would collect them all, to look one up among them."""
+    row = rows_of(desk_on_a_server)
+    plans: list[str] = []
+
+    def look(driver: Driver, statement: str, parameters: Any) -> None:
+        if statement.startswith("WITH"):
+            driver.answered()
+            cursor: Any = RawCursor(driver.pooled.driver_connection)  # type: ignore[arg-type]
+            plans.extend(line for (line,) in cursor.execute(f"EXPLAIN {statement}", parameters))
+
+    with desk_on_a_server.spark.store.transaction(whole=True) as session, driving(look):
+        row["session"] = session
+        CALLS[call](desk_on_a_server, row)
+    assert [line for line in plans if "SubPlan" in line] != []
+    assert [line for line in plans if "hashed SubPlan" in line] == []
 
 
 def looked_at(session: Session) -> Counter[str]:

@@ -211,7 +211,7 @@ def driving(look: Callable[[Driver, str, Any], None]) -> Iterator[None]:
 
 def _looked_at(ask: Callable[..., Any], look: Callable[[Driver, str, Any], None]) -> Callable[..., Any]:
     def looked_at(driver: Driver, statement: Statement, values: Mapping[str, Any]) -> Any:
-        compiled = statement.on(driver.dialect, driver.database.MARK)
+        compiled = statement.on(driver.dialect, driver.database)
         look(driver, compiled.sql, tuple(compiled.bound(values)))
         return ask(driver, statement, values)
 

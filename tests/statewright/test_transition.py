@@ -446,7 +446,12 @@ cups = Workflow(
     cup,
     CupChart,
     # The one for the event wins, whichever is declared first.
-    assigns=[Assign(cup.c.prize, 1, entering={"full"}), Assign(cup.c.prize, 2, on={"fill"})],
+    assigns=[
+        Assign(cup.c.prize, 1, entering={"full"}),
+        Assign(cup.c.prize, 2, on={"fill"}),
+        Assign(cup.c.lucky, None, entering={"full"}),
+        Assign(cup.c.lucky, cup.c.lucky, on={"fill"}),
+    ],
 )
 plates = Workflow(plate, PlateChart)
 TABLE = Workflows(coins, cups, plates)
@@ -481,6 +486,10 @@ def test_an_assignment_for_entering_looks_at_each_row(tossed: Session) -> None:
 
 def test_an_assignment_for_an_event_is_stronger_than_one_for_a_state(tossed: Session) -> None:
     assert column(tossed, cup, "prize") == [5, 2]
+
+
+def test_an_event_may_leave_a_column_as_it_is(tossed: Session) -> None:
+    assert column(tossed, cup, "lucky") == [False, True]
 
 
 def test_a_cascade_for_entering_looks_at_each_row(tossed: Session) -> None:

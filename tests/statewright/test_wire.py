@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Text, cast, literal, select, text
 from sqlalchemy.dialects.postgresql import dialect
 from tests.statewright.halls import add_halls, add_seats, halls, seats
 
+from statewright.dialects import postgresql
 from statewright.dialects.postgresql_link import Link
 from statewright.dialects.postgresql_wire import SENT_UNPREPARED
 from statewright.statement import Compiled, Statement, parameter
@@ -28,7 +29,7 @@ def link(postgres: str) -> Iterator[Link]:
 
 
 def compiled(statement: Statement) -> Compiled:
-    return statement.on(dialect(paramstyle="pyformat"), "$")
+    return statement.on(dialect(paramstyle="pyformat"), postgresql)
 
 
 def said(words: str) -> tuple[Compiled, list[object]]:

@@ -93,7 +93,7 @@ _extended = days_after(latest(_code.expires_at, NOW), argument("days", int))
 _using = and_(uses_post, _ad.state != "deleted")
 _creator = {"creator": select(_post.creator).where(_post.id == _code.post_id).scalar_subquery()}
 _CREATORS_SIDE = ("posts_allowed", "terms_accepted", "ads_enabled")
-
+_DAYS = _code.expire_due_at, _code.remind_due_at, _code.authorized_at
 
 codes = Workflow(
     VideoCode,
@@ -146,6 +146,8 @@ codes = Workflow(
         Assign(_code.expire_due_at, _extended, on={"extend"}),
         Assign(_code.remind_due_at, _next_reminder(_extended), on={"extend"}),
         Assign(_code.remind_due_at, _next_reminder(_code.expires_at), on={"remind"}),
+        # How a code is used changes nothing about its days.
+        *(Assign(column, column, on={"follow"}) for column in _DAYS),
         Assign(_code.expire_due_at, _code.expires_at, entering=RUNNING),
         Assign(
             _code.remind_due_at,

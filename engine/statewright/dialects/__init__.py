@@ -76,6 +76,7 @@ class Database(Protocol):
     BEGIN_READING: str
     BEGIN_WRITING: str
     MARK: str
+    EXISTS_END: str
     PRESENT: str
     BY_INDEX: str
     BY_CHOICE: str

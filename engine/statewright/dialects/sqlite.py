@@ -31,6 +31,7 @@ BEGIN_READING: str = "BEGIN"
 BEGIN_WRITING: str = IMMEDIATE
 
 MARK: str = "?"
+EXISTS_END: str = ""
 PRESENT: str = ""
 BY_INDEX: str = ""
 BY_CHOICE: str = ""

@@ -13,7 +13,8 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 from tests.benchmarks.peers.common import LOG, MOVE, SINGLE, Asked, answer, asked
 
-BATCH = 50
+BATCH = 200
+"""Of 10, which is its default, 50, 200 and 500 the quickest for timers; for calls they are alike."""
 
 
 async def measure(it: Asked) -> None:

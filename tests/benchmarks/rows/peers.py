@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.floor_timer import expire_by_hand
 from tests.benchmarks.measure import PER_SECOND, Figure, Line, Target, taking_turns, timed
 from tests.benchmarks.places import Place
 from tests.benchmarks.timer import WORKFLOWS, filled, timers
@@ -39,7 +40,7 @@ PEERS = {
 ONLY_POSTGRESQL = ("pgqueuer", "procrastinate")
 ONLY_TIMERS = ("apscheduler",)
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
-BY_WORKERS = {"pgqueuer": 16}
+BY_WORKERS = {"pgqueuer": 8}
 """Those whose own workers make the calls, several at once; ours are then made by so many threads."""
 SLOW = ("dbos", "procrastinate", "statemachine", "apscheduler", "django_fsm")
 """Those that would need minutes for as many timers as the others; they are given a hundredth, and so are we."""
@@ -62,6 +63,10 @@ def due_timers(bench: Bench, place: Place) -> Iterator[Line]:
         count = bench.peer_timers // 100 if peer in SLOW else bench.peer_timers
         ours, theirs = _compared(bench, place, peer, "timers", count, _timers)
         yield Line(11, f"due timers, against {PEERS[peer]}", place.name, ours, theirs, Target(10, at_least=True))
+    count = bench.peer_timers
+    turns = taking_turns(bench.runs, partial(_timers, place, count), partial(_by_hand, place, count))
+    ours, by_hand = (Figure([count / seconds for seconds in values], PER_SECOND) for values in turns)
+    yield Line(11, "due timers, against SQL by hand", place.name, ours, by_hand)
 
 
 def _peers_on(place: Place) -> list[str]:
@@ -95,6 +100,12 @@ def _calls(place: Place, count: int, *, threads: int) -> float:
 def _timers(place: Place, count: int) -> float:
     with place.new() as url, closing(filled(url, count, state="authorized", expires_at=LONG_AGO)) as store:
         return timed(lambda: sweep(store, WORKFLOWS, actor="bench", batch=1_000))
+
+
+def _by_hand(place: Place, count: int) -> float:
+    with place.new() as url:
+        filled(url, count, state="authorized", expires_at=LONG_AGO).close()
+        return timed(lambda: expire_by_hand(url, count))
 
 
 def _theirs(place: Place, peer: str, scenario: str, count: int) -> float:

@@ -243,9 +243,9 @@ class Codes(Noun[VideoCode]):
     def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
         hold(session, *around(select(_code.post_id).where(where).correlate(None)))
 
-    def _hold_one(self, session: Session, row_id: int) -> None:
+    def _hold_one(self, session: Session, row_id: int) -> Any:
         # Who holds the post keeps all others from it, but for sweeps, which wait for nobody.
-        hold(session, *_AROUND_ONE, served=row_id)
+        return hold(session, *_AROUND_ONE, served=row_id)
 
     def _fire_and_serve(
         self,
@@ -261,27 +261,31 @@ class Codes(Noun[VideoCode]):
         """A whole verb after which ads may change from one code to another."""
         row_id = self._id_of(code)
         with self.spark.call(session) as writing:
-            self._hold_one(writing, row_id)
-            # Asked here, it is answered together with the move.
-            asked = _NEEDED if event in _GIVING else _NEEDED_FROM_ANOTHER
-            needed = of_a_store(writing).driver.ask(asked, {"served": row_id})
-            fire(
+            # The ads that were locked are those that need a code for its post.
+            needed = self._hold_one(writing, row_id)
+            if needed is None or event not in _GIVING:
+                # Asked here, it is answered together with the move.
+                asked = _NEEDED if event in _GIVING else _NEEDED_FROM_ANOTHER
+                needed = of_a_store(writing).driver.ask(asked, {"served": row_id})
+            moved = fire(
                 writing, codes, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments, held=True
             )
-            self._serve_one(writing, row_id, needed, actor=actor)
-            return self._left(writing, row_id, alone=session is None)
+            served = self._serve_one(writing, row_id, needed, actor=actor)
+            return self._left(writing, row_id, None if served else moved, alone=session is None)
 
-    def _serve_one(self, session: Session, code_id: int, needed: Any, *, actor: str) -> None:
-        """`serve` for one code.
+    def _serve_one(self, session: Session, code_id: int, needed: Any, *, actor: str) -> bool:
+        """`serve` for one code; tells whether any ad took another.
 
         needed: the answer to `_NEEDED`, or `_NEEDED_FROM_ANOTHER`, whether any ad needs a code for its post which
                 there may be: most often none does
         """
         if not needed.fetchone():
-            return
+            return False
         hold(session, _CODES_BESIDE_ONE, served=code_id)
-        if of_a_store(session).driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
-            fire_all(session, ads, "authorize", _standing_on(_code.id == code_id), actor=actor)
+        if not of_a_store(session).driver.run(_TAKING_ONE, {"served": code_id}).rowcount:
+            return False
+        fire_all(session, ads, "authorize", _standing_on(_code.id == code_id), actor=actor)
+        return True
 
     def _serve_moved(self, session: Session, selection: dict[str, Any], *, actor: str) -> None:
         """`serve` after a selection was moved, which may by now be in another state or end at another time."""

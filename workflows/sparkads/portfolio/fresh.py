@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, select
@@ -30,13 +31,19 @@ def fresh(session: Session, row: type[R], row_id: int) -> R | None:
     return None if found is None else _filled(mapper.class_manager.new_instance(), mapper, row_id, found)
 
 
-def left(session: Session, row: type[R], row_id: int) -> R:
-    """A row that is there, as this transaction leaves it: empty until then, to be read together with its end."""
+def left(session: Session, row: type[R], row_id: int, told: Sequence[Any] = ()) -> R:
+    """A row that is there, as this transaction leaves it.
+
+    told: its columns, where they were told already; else it is empty until it is read together with the end
+    """
     mine = of_a_store(session)
+    driver = mine.driver
     chosen, mapper = _known(row)
     made: R = mapper.class_manager.new_instance()
-    answer = mine.driver.ask(chosen, {"wanted": row_id})
-    mine.in_the_end(lambda: _filled(made, mapper, row_id, mine.driver.read(chosen, answer) or {}))
+    if told:
+        return _filled(made, mapper, row_id, driver.read(chosen, told) or {})
+    answer = driver.ask(chosen, {"wanted": row_id})
+    mine.in_the_end(lambda: _filled(made, mapper, row_id, driver.read(chosen, answer.fetchone()) or {}))
     return made
 
 

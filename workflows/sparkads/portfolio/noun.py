@@ -122,8 +122,8 @@ class Noun(Generic[R]):
     def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
         """Lock what a verb looks at beside the rows of its selection, before it moves them."""
 
-    def _hold_one(self, session: Session, row_id: int) -> None:
-        """The same for one row."""
+    def _hold_one(self, session: Session, row_id: int) -> Any:
+        """The same for one row; returns what `hold` returns."""
 
     def _fresh(self, session: Session, row_id: int) -> R:
         found = fresh(session, self.row, row_id)
@@ -132,10 +132,14 @@ class Noun(Generic[R]):
             raise UnknownRow(f"there is no {noun} {row_id}", workflow=self.workflow.name, event="", row_id=row_id)
         return found
 
-    def _left(self, writing: Session, row_id: int, *, alone: bool) -> R:
-        """The row as a verb leaves it; alone: the transaction is the verb's own, and ends with it."""
+    def _left(self, writing: Session, row_id: int, moved: Moved | None, *, alone: bool) -> R:
+        """The row as a verb leaves it.
+
+        moved: what the verb did last to this row, if nothing else was done after it
+        alone: the transaction is the verb's own, and ends with it
+        """
         if alone and of_a_store(writing).untouched:
-            return left(writing, self.row, row_id)
+            return left(writing, self.row, row_id, moved.left if moved else ())
         return self._fresh(writing, row_id)
 
     def _fire(
@@ -153,8 +157,10 @@ class Noun(Generic[R]):
         row_id = self._id_of(subject)
         with self.spark.call(session) as writing:
             self._hold_one(writing, row_id)
-            fire(writing, self.workflow, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments)
-            return self._left(writing, row_id, alone=session is None)
+            moved = fire(
+                writing, self.workflow, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments
+            )
+            return self._left(writing, row_id, moved, alone=session is None)
 
     def _fire_all(
         self,

@@ -1,0 +1,74 @@
+"""Which neighbours a move reaches: found from its log rows, or from the one row that moved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, exists, func, select, true
+
+from statewright.parameters import AFTER, BATCH, CAUSE, NOW, ROW, UPTO
+from statewright.statement import Statement, parameter
+from statewright.tables import set_aside, transition
+from statewright.workflow import Cascade, Workflow
+
+REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH, transition.c.at == NOW)
+"""The log rows of the move just made: of one instant, so that a log kept by month is asked in one month alone."""
+
+Source = tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]
+"""Where neighbours are chosen from, the log row that is the cause of each, and a condition."""
+
+
+def from_the_log(cascade: Cascade, neighbour: Workflow) -> Source:
+    """What the log rows of a move reach, each with the first of them that does."""
+    here, there = cascade.along.here, cascade.along.there
+    joined = transition.join(here.table, here == transition.c.row_id)
+    found = select(func.min(transition.c.id).label("cause"), there.label("id")).select_from(joined)
+    found = found.where(REACH, there.is_not(None))
+    if cascade.entering:
+        found = found.where(transition.c.target.in_(cascade.entering))
+    if cascade.leaving:
+        found = found.where(transition.c.source.in_(cascade.leaving))
+    reached = found.group_by(there).subquery("reached")
+    return reached.join(neighbour.table, neighbour.id == reached.c.id), reached.c.cause, true()
+
+
+def from_one(cascade: Cascade, neighbour: Workflow) -> Source:
+    """What the row told as `step_row` reaches: that is few, and nothing is joined."""
+    ids = select(cascade.along.there).where(cascade.along.here == ROW).correlate(None)
+    return neighbour.table, CAUSE, neighbour.id.in_(ids)
+
+
+def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
+    """Cascades of which can be told early whom they would move: only moves of those neighbours change it."""
+    if workflow.together is None:
+        return ()
+    assigned = {assign.column for each in workflow.together.values() for assign in each.assigns}
+    return tuple(
+        cascade
+        for cascade in workflow.cascades_of(event)
+        if cascade.to != workflow.name and not assigned & {cascade.along.here, cascade.along.there}
+    )
+
+
+def whence(workflow: Workflow, cascades: Collection[Cascade]) -> Statement:
+    """Where a single move came from, and whether these cascades would move any neighbour: see `Plan.whence`."""
+    row = transition.c.row_id
+    told = exists(select(set_aside.c.row_id)), row, transition.c.source, transition.c.target
+    ahead = (exists(_movable(workflow, cascade, row).correlate(transition)) for cascade in cascades)
+    return Statement(select(*told, *ahead).where(transition.c.id == parameter("log_id", BigInteger())))
+
+
+def movable(workflow: Workflow, cascade: Cascade) -> ColumnElement[Any]:
+    """The ids of the neighbours that a cascade from the row told as `step_row` may move, as an array."""
+    found = _movable(workflow, cascade, ROW)
+    return func.array(found.order_by(found.selected_columns.id).correlate(None).scalar_subquery())
+
+
+def _movable(workflow: Workflow, cascade: Cascade, row: ColumnElement[Any]) -> Select[Any]:
+    neighbour = workflow.neighbour(cascade)
+    # The table of the link may be the neighbour's own.
+    link = cascade.along.here.table.alias("link").c
+    here, there = link[cascade.along.here.key], link[cascade.along.there.key]
+    chosen = select(neighbour.id).join_from(here.table, neighbour.table, neighbour.id == there)
+    return chosen.where(here == row, neighbour.state.in_(neighbour.decisions.sources(cascade.event)))
