@@ -2,6 +2,7 @@
 
     chart        Chart: states, events and guards by name; tabulated once, by asking python-statemachine
     workflow     Workflow: a table whose rows live by a chart, with guards, assignments, cascades, deadlines
+    workflows    Workflows: those that belong together, because they move each other's rows
     store        Store: the database, and every transaction
     migrations   change_states, add_deadline: how the tables of an older version become today's
     clash        attempt: work that another program's undid is begun again
@@ -68,7 +69,8 @@ if TYPE_CHECKING:
     from statewright.subscriber import Subscriber, deliver, lines
     from statewright.sweep import Swept, next_due, rehearse
     from statewright.transition import Moved, fire, fire_all, fire_due, force, start
-    from statewright.workflow import Workflow, Workflows
+    from statewright.workflow import Workflow
+    from statewright.workflows import Workflows
 
 __all__ = [
     "FORCE",
@@ -165,7 +167,8 @@ _HOMES = {
     "subscriber": "Subscriber deliver lines",
     "sweep": "Swept next_due rehearse",
     "transition": "Moved fire fire_all fire_due force start",
-    "workflow": "Workflow Workflows",
+    "workflow": "Workflow",
+    "workflows": "Workflows",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

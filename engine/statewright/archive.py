@@ -24,7 +24,8 @@ from statewright.log import Entry, entries, forget
 from statewright.session import instant
 from statewright.store import Store
 from statewright.tables import subscription, transition, undelivered
-from statewright.workflow import Workflow, Workflows
+from statewright.workflow import Workflow
+from statewright.workflows import Workflows
 
 VERSION = 1
 """Of the files; the first line of each tells it."""

@@ -25,7 +25,7 @@ from statewright.retention import Retention
 from statewright.step import ACTOR, BATCH, PAUSE, Tick, check, tick
 from statewright.store import Store
 from statewright.subscriber import Subscriber, counted, said
-from statewright.workflow import Workflows
+from statewright.workflows import Workflows
 
 __all__ = ["HEARTBEAT", "Daemon", "Tick", "run", "tick"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,11 @@ def expect_names(where: str, **collections: Collection[str]) -> None:
     for name, names in collections.items():
         if isinstance(names, str):
             raise DefinitionError(where, f"expected {name} to hold names, as in [{names!r}], got a text")
+
+
+def it_knows(names: Iterable[str]) -> str:
+    """What a sentence ends with that names something unknown: what is known instead."""
+    return f"; it knows {', '.join(names) or 'none'}"
 
 
 def _keep_column(owner: Any, name: str, where: str) -> None:

@@ -10,7 +10,7 @@ from statewright.errors import DefinitionError
 from statewright.logs import logger
 from statewright.store import Store
 from statewright.subscriber import counted
-from statewright.workflow import Workflows
+from statewright.workflows import Workflows
 
 
 class Retention:

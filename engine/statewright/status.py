@@ -13,7 +13,8 @@ from sqlmodel import Session
 from statewright import tables
 from statewright.session import instant
 from statewright.tables import heartbeat, subscription, transition
-from statewright.workflow import Deadline, Workflow, Workflows
+from statewright.workflow import Deadline, Workflow
+from statewright.workflows import Workflows
 
 SHOWN = 20
 """How many rows that were set aside are listed; all of them are counted."""

@@ -21,7 +21,7 @@ from statewright.store import Store
 from statewright.subscriber import Subscriber, counted, deliver
 from statewright.sweep import Swept, next_due, sweep
 from statewright.tables import heartbeat
-from statewright.workflow import Workflows
+from statewright.workflows import Workflows
 
 ACTOR = "daemon"
 BATCH = 1000

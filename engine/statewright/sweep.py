@@ -24,7 +24,8 @@ from statewright.statement import Statement, parameter
 from statewright.store import Store
 from statewright.tables import set_aside, transition
 from statewright.transition import Moved, fire_due
-from statewright.workflow import Deadline, Workflow, Workflows
+from statewright.workflow import Deadline, Workflow
+from statewright.workflows import Workflows
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(days=1)

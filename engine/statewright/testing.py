@@ -16,7 +16,7 @@ from statewright.clock import Clock
 from statewright.log import Entry
 from statewright.store import Schema, Store
 from statewright.subscriber import Subscriber
-from statewright.workflow import Workflows
+from statewright.workflows import Workflows
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
 from sqlalchemy import CheckConstraint, Column, ColumnClause, ColumnElement, Table, inspect, select
@@ -13,7 +12,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Chart, tabulate
-from statewright.declaration import Assign, Cascade, Deadline, Guard, Link, expect_names
+from statewright.declaration import Assign, Cascade, Deadline, Guard, Link, expect_names, it_knows
 from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, partial_index
 from statewright.errors import DefinitionError, UnknownEvent, WrongArguments
 from statewright.log import FORCE, START
@@ -27,7 +26,6 @@ __all__ = [
     "Guard",
     "Link",
     "Workflow",
-    "Workflows",
     "argument",
 ]
 
@@ -81,7 +79,7 @@ class Workflow:
         self.arguments = {event: dict(kinds) for event, kinds in (arguments or {}).items()}
         self.waits = dict(waits or {})
         self.automatic = frozenset(automatic) | {deadline.event for deadline in self.deadlines}
-        self.together: Workflows | None = None
+        self.together: Mapping[str, Workflow] | None = None
         self._kept: dict[Any, Any] = {}
         for problem in self._problems([guard.name for guard in given]):
             raise DefinitionError(f"workflow {self.name}", problem)
@@ -208,9 +206,9 @@ class Workflow:
         chart = self.decisions
         used = {*chart.guards, *(name for names in self.entry.values() for name in names)}
         for name in sorted(used - self.guards.keys()):
-            yield f"{chart.name} names a guard {name}, which the workflow does not define{_known(self.guards)}"
+            yield f"{chart.name} names a guard {name}, which the workflow does not define{it_knows(self.guards)}"
         for name in sorted(self.guards.keys() - used):
-            yield f"the guard {name} is named by no arrow of {chart.name}{_known(chart.guards)}"
+            yield f"the guard {name} is named by no arrow of {chart.name}{it_knows(chart.guards)}"
         ours = (START, FORCE)
         for what, events in (
             ("an argument", self.arguments),
@@ -222,7 +220,7 @@ class Workflow:
         ):
             for event in events:
                 if event not in chart.events:
-                    known = _known(chart.events)
+                    known = it_knows(chart.events)
                     yield f"{what} names the event {event}, which {chart.name} does not have{known}"
         for what, states in (
             ("an entry rule", self.entry),
@@ -232,7 +230,7 @@ class Workflow:
         ):
             for state in states:
                 if state not in chart.states:
-                    known = _known(chart.states)
+                    known = it_knows(chart.states)
                     yield f"{what} names the state {state}, which {chart.name} does not have{known}"
         for state, event in self.waits.items():
             if (state, event) not in chart.decisions:
@@ -250,7 +248,7 @@ class Workflow:
             return
         for name in named_in_it:
             if name not in known:
-                yield f"the sentence of guard {guard.name} names {{{name}}}{_known(sorted(known))}"
+                yield f"the sentence of guard {guard.name} names {{{name}}}{it_knows(sorted(known))}"
         if guard.blockers is not None:
             if not {"id", "label", "state"} <= set(guard.blockers.selected_columns.keys()):
                 yield f"the blockers of guard {guard.name} must have columns id, label and state"
@@ -354,89 +352,6 @@ class Workflow:
             partial_index(f"ix_{self.table.name}_{column.key}", column, where=armed)
 
 
-class Workflows(Mapping[str, Workflow]):
-    """Workflows that move each other's rows, looked up by name.
-
-    Raises DefinitionError when two have one name, when a cascade names a workflow or event that is not there,
-    follows a link that leads elsewhere, or can never end.
-    """
-
-    def __init__(self, *workflows: Workflow) -> None:
-        self._by_name = {workflow.name: workflow for workflow in workflows}
-        if len(self._by_name) < len(workflows):
-            raise DefinitionError("workflows", f"two have one name, among {', '.join(self._by_name)}")
-        for workflow in workflows:
-            for cascade in workflow.cascades:
-                self._check(workflow, cascade)
-        self._check_that_cascades_end()
-        for workflow in workflows:
-            workflow.together = self
-
-    def __getitem__(self, name: str) -> Workflow:
-        return self._by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def _check(self, workflow: Workflow, cascade: Cascade) -> None:
-        where = f"workflow {workflow.name}"
-        if cascade.to not in self:
-            raise DefinitionError(where, f"a cascade moves {cascade.to}, which is no workflow{_known(self)}")
-        neighbour = self[cascade.to]
-        events = neighbour.decisions.events
-        if cascade.event not in events:
-            raise DefinitionError(
-                where,
-                f"a cascade names the event {cascade.event}, which {neighbour.name} does not have{_known(events)}",
-            )
-        if neighbour.arguments.get(cascade.event):
-            raise DefinitionError(
-                where, f"a cascade names {neighbour.name}'s event {cascade.event}, which needs arguments"
-            )
-        for column, owner in ((cascade.along.here, workflow), (cascade.along.there, neighbour)):
-            if not _may_hold_ids_of(owner.table, column):
-                raise DefinitionError(
-                    where,
-                    f"the link of its cascade to {cascade.to} expects {column} to hold ids of {owner.table.name}, "
-                    "which it does not; are its two columns swapped?",
-                )
-
-    def _check_that_cascades_end(self) -> None:
-        """Refuse events that could set each other off for ever.
-
-        A circle is harmless when, within it, some workflow's rows only ever go forward: each of them can
-        take part a limited number of times.
-        """
-        graph = {
-            (workflow.name, event): {(cascade.to, cascade.event) for cascade in workflow.cascades_of(event)}
-            for workflow in self.values()
-            for event in (*workflow.decisions.events, START, FORCE)
-        }
-        while circle := _circle(graph):
-            entangled = {
-                node for node in graph if _reaches(graph, node, circle[0]) and _reaches(graph, circle[0], node)
-            }
-            for name in {name for name, _ in entangled}:
-                events = {event for owner, event in entangled if owner == name}
-                if self._only_forward(name, events):
-                    for event in events:
-                        graph[name, event] = set()
-                    break
-            else:
-                path = " -> ".join(f"{name}.{event}" for name, event in circle)
-                raise DefinitionError("workflows", f"a cascade can never end: {path}")
-
-    def _only_forward(self, name: str, events: set[str]) -> bool:
-        arrows: dict[Any, set[Any]] = {}
-        for event in events:
-            for source, target in self[name].moves(event):
-                arrows.setdefault(source, set()).add(target)
-        return _circle(arrows) is None
-
-
 def _table_of(row: Any) -> Table:
     if isinstance(row, Table):
         return row
@@ -447,15 +362,6 @@ def _table_of(row: Any) -> Table:
             f"workflow of {named(row)}", "expected a table, or a class that is mapped to one"
         ) from None
     return table
-
-
-def _may_hold_ids_of(table: Table, column: Column[Any]) -> bool:
-    """Whether a column is a table's id, or refers to it, or does not say what it refers to."""
-    if column.table is table and column.key == "id":
-        return True
-    if column.foreign_keys:
-        return any(key.target_fullname == f"{table.fullname}.id" for key in column.foreign_keys)
-    return column.key != "id"
 
 
 def _tables_outside(expression: Any) -> Iterator[Any]:
@@ -470,29 +376,3 @@ def _tables_outside(expression: Any) -> Iterator[Any]:
 
 def _few(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "any kind"
-
-
-def _known(names: Iterable[str]) -> str:
-    return f"; it knows {', '.join(names) or 'none'}"
-
-
-def _circle(graph: Mapping[Any, set[Any]]) -> list[Any] | None:
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        # graphlib names the path against the arrows.
-        return list(reversed(error.args[1]))
-    return None
-
-
-def _reaches(graph: Mapping[Any, set[Any]], start: Any, goal: Any) -> bool:
-    seen, ahead = set(), [start]
-    while ahead:
-        node = ahead.pop()
-        for following in graph.get(node, ()):
-            if following == goal:
-                return True
-            if following not in seen:
-                seen.add(following)
-                ahead.append(following)
-    return False

@@ -15,7 +15,8 @@ from statewright.dialects import Identifier, Instant
 from statewright.many import take_stock
 from statewright.store import Schema, Store
 from statewright.tables import NAMES
-from statewright.workflow import Deadline, Workflow, Workflows
+from statewright.workflow import Deadline, Workflow
+from statewright.workflows import Workflows
 
 metadata = MetaData(naming_convention=NAMES)
 

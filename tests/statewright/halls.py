@@ -46,9 +46,9 @@ from statewright.workflow import (
     Guard,
     Link,
     Workflow,
-    Workflows,
     argument,
 )
+from statewright.workflows import Workflows
 
 metadata = MetaData(naming_convention=NAMES)
 

@@ -35,7 +35,8 @@ from statewright.subscriber import Subscriber
 from statewright.tables import heartbeat, transition
 from statewright.testing import ManualClock
 from statewright.transition import start
-from statewright.workflow import Cascade, Deadline, Link, Workflow, Workflows
+from statewright.workflow import Cascade, Deadline, Link, Workflow
+from statewright.workflows import Workflows
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LONG = 60

@@ -37,7 +37,8 @@ from statewright.session import instant
 from statewright.store import Schema, Store
 from statewright.testing import temporary_store
 from statewright.transition import fire, fire_all, start
-from statewright.workflow import Guard, Workflow, Workflows, argument
+from statewright.workflow import Guard, Workflow, argument
+from statewright.workflows import Workflows
 
 hall = halls.table.c
 seat = seats.table.c

@@ -17,7 +17,8 @@ from statewright.forecast import Day, forecast
 from statewright.store import Schema, Store
 from statewright.testing import temporary_store
 from statewright.transition import start
-from statewright.workflow import Deadline, Workflow, Workflows
+from statewright.workflow import Deadline, Workflow
+from statewright.workflows import Workflows
 
 NOON = datetime(2026, 2, 27, 12, tzinfo=UTC)
 

@@ -16,7 +16,8 @@ from statewright.session import StoreSession
 from statewright.store import Schema
 from statewright.testing import temporary_store
 from statewright.transition import Moved, fire, start
-from statewright.workflow import Assign, Cascade, Link, Workflow, Workflows
+from statewright.workflow import Assign, Cascade, Link, Workflow
+from statewright.workflows import Workflows
 
 
 class DoorChart(Chart):

@@ -20,7 +20,8 @@ from statewright.store import Schema, Store
 from statewright.subscriber import Subscriber
 from statewright.testing import ManualClock
 from statewright.transition import start
-from statewright.workflow import Deadline, Workflow, Workflows
+from statewright.workflow import Deadline, Workflow
+from statewright.workflows import Workflows
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -23,7 +23,8 @@ from statewright.subscriber import Delivered, Subscriber, counted, deliver, line
 from statewright.tables import subscription, transition, undelivered
 from statewright.testing import ManualClock
 from statewright.transition import fire, fire_all, fire_due, force, start
-from statewright.workflow import Assign, Deadline, Workflow, Workflows
+from statewright.workflow import Assign, Deadline, Workflow
+from statewright.workflows import Workflows
 
 MONDAY = datetime(2026, 3, 2, 10, tzinfo=UTC)
 

@@ -50,7 +50,8 @@ from statewright.sweep import Swept, deadlines, next_due, rehearse, sweep
 from statewright.tables import set_aside, transition
 from statewright.testing import ManualClock, replay, states, temporary_store
 from statewright.transition import fire, fire_all, force, start
-from statewright.workflow import Assign, Deadline, Guard, Workflow, Workflows
+from statewright.workflow import Assign, Deadline, Guard, Workflow
+from statewright.workflows import Workflows
 
 hall = halls.table.c
 

@@ -45,7 +45,8 @@ from statewright.store import Schema, Store
 from statewright.tables import transition
 from statewright.testing import BEGINNING, ManualClock, replay, states, temporary_store
 from statewright.transition import Moved, fire, fire_all, fire_due, force, start
-from statewright.workflow import Assign, Cascade, Guard, Link, Workflow, Workflows
+from statewright.workflow import Assign, Cascade, Guard, Link, Workflow
+from statewright.workflows import Workflows
 
 
 def said_by(kind: type[StatewrightError], call: Any) -> str:

@@ -22,7 +22,7 @@ from statewright.step import tick
 from statewright.store import Schema, Store
 from statewright.testing import BEGINNING, ManualClock, temporary_database
 from statewright.transition import fire, start
-from statewright.workflow import Workflows
+from statewright.workflows import Workflows
 
 LOSSES = Step("shop_2", "A parcel may be lost, and is given up some day.")
 BREAK = """

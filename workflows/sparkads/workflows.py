@@ -5,7 +5,7 @@ from sparkads.identity import identities
 from sparkads.post import posts
 from sparkads.spark_ad import ads
 from sparkads.video_code import codes
-from statewright.workflow import Workflows
+from statewright.workflows import Workflows
 
 WORKFLOWS = Workflows(codes, ads, posts, identities, accounts, campaigns, ad_groups)
 """In the order in which a sweep serves them: codes end before schedules do."""
