@@ -35,8 +35,8 @@ class Drivers:
         except IndexError:
             driver = self._kind(self._engine)
         driver.begin(driver.database.BEGIN_WRITING if writing else driver.database.BEGIN_READING)
-        if by_index:
-            driver.go_by_index()
+        if not by_index:
+            driver.go_by_choice()
         return driver
 
     def give_back(self, driver: Driver) -> None:

@@ -61,7 +61,10 @@ BY_INDEX, BY_CHOICE = (
     "SELECT " + ", ".join(f"set_config('{way}', '{values[which]}', true)" for way, values in _WAYS.items())
     for which in (0, 1)
 )
-"""Said before and after statements that go to each row by an index."""
+"""Said before and after statements that go to each row by an index.
+
+A connection begins by index: calls are the shortest transactions, and would take longer by what they must say first.
+"""
 
 OLDEST = 14
 
@@ -226,6 +229,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
         "timezone": "UTC",
         # Every statement is short; to compile its expressions takes longer than to run it.
         "jit": "off",
+        **{way: values[0] for way, values in _WAYS.items()},
     }
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments: dict[str, Any] = {
@@ -286,7 +290,7 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     def without_values(context: Any) -> None:
         keep_values_out(context.original_exception)
 
-    begin_with(engine, reading=BEGIN_READING, writing=BEGIN_WRITING)
+    begin_with(engine, reading=f"{BEGIN_READING}; {BY_CHOICE}", writing=f"{BEGIN_WRITING}; {BY_CHOICE}")
     return engine
 
 
