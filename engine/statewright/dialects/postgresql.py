@@ -63,7 +63,7 @@ BY_INDEX, BY_CHOICE = (
 )
 """Said before and after statements that go to each row by an index.
 
-A connection begins by index: calls are the shortest transactions, and would take longer by what they must say first.
+A connection begins by index: calls are the shortest transactions, and are spared to say so.
 """
 
 OLDEST = 14
