@@ -20,7 +20,7 @@ FURTHEST = 36_500
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A calendar day in UTC, and how many rows have their deadline in it."""
+    """A calendar day in UTC, and how many rows have their instant in it."""
 
     date: date
     rows: int
@@ -35,8 +35,13 @@ def forecast(session: Session, workflow: Workflow, deadline: Deadline, *, days: 
         raise StatewrightError(
             f"cannot forecast {deadline.event}: expected days to be from 0 to {FURTHEST:,}, got {days:,}"
         )
+    return by_day(session, workflow.table.c[deadline.at.key], days=days)
+
+
+def by_day(session: Session, at: Column[Any], *, days: int) -> list[Day]:
+    """The same for any column of instants that is looked up by an index."""
     today = (instant(session) - EPOCH) // DAY
-    due = session.connection().execute(_due(workflow.table.c[deadline.at.key], today, today + days))
+    due = session.connection().execute(_due(at, today, today + days))
     return [Day(date_of(row.day).date(), row.rows) for row in due]
 
 

@@ -343,13 +343,18 @@ class Workflow:
         self.table.info["workflow"] = self.name
         self.table.append_constraint(CheckConstraint(self.state.in_(self.decisions.states), name="state"))
         for deadline in self.deadlines:
-            column: Column[Any] = deadline.at
-            # What no calendar holds could be written, but never read again.
-            in_calendar = column.between(FIRST_INSTANT, LAST_INSTANT)
-            self.table.append_constraint(CheckConstraint(in_calendar, name=f"{column.key}_in_calendar"))
-            armed = column.is_not(None)
-            # An index limited by `state` as well would be ignored unless a query repeats it to the letter.
-            partial_index(f"ix_{self.table.name}_{column.key}", column, where=armed)
+            have_looked_up(deadline.at)
+
+
+def have_looked_up(instant: Any) -> None:
+    """Have a column of instants kept readable and found by an index, as a deadline is; rows may have none."""
+    column: Column[Any] = instant
+    table: Any = column.table
+    # What no calendar holds could be written, but never read again.
+    in_calendar = column.between(FIRST_INSTANT, LAST_INSTANT)
+    table.append_constraint(CheckConstraint(in_calendar, name=f"{column.key}_in_calendar"))
+    # An index limited by `state` as well would be ignored unless a query repeats it to the letter.
+    partial_index(f"ix_{table.name}_{column.key}", column, where=column.is_not(None))
 
 
 def _table_of(row: Any) -> Table:

@@ -135,9 +135,9 @@ def _statements(portfolio: Portfolio, words: _Words) -> Iterator[str]:
         yield _codes(words, portfolio.codes + 1, codes_all, "'pending'", _end(Portfolio(1), "i", now), now)
     if ads_all:
         yield (
-            "INSERT INTO spark_ad (id, account_id, ad_group_id, post_id, identity_id, name, state) "
-            f"SELECT i, 1, 1 + i % {groups}, {code}, 1, 'Ad ' || i, {_state(portfolio, portfolio.ad_state, code, now)} "
-            f"FROM {numbers(1, ads_all)}"
+            "INSERT INTO spark_ad (id, account_id, ad_group_id, post_id, identity_id, name, state, stops_at) "
+            f"SELECT i, 1, 1 + i % {groups}, {code}, 1, 'Ad ' || i, {_state(portfolio, portfolio.ad_state, code, now)}, "
+            f"(SELECT expire_due_at FROM video_code WHERE id = {code}) FROM {numbers(1, ads_all)}"
         )
         yield (
             f"INSERT INTO ad_code (ad_id, post_id, code_id) SELECT i, {code}, {code} FROM {numbers(1, ads_all)}"

@@ -58,7 +58,7 @@ def outcome(floor: Floor) -> dict[str, list[Any]]:
     counted = {
         "codes": "SELECT state, count(*), count(expire_due_at), count(remind_due_at), count(authorized_at) "
         "FROM video_code GROUP BY state ORDER BY state",
-        "ads": "SELECT state, count(*), count(end_due_at) FROM spark_ad GROUP BY state ORDER BY state",
+        "ads": "SELECT state, count(*), count(end_due_at), count(stops_at) FROM spark_ad GROUP BY state ORDER BY state",
         "posts": "SELECT state, count(*) FROM post GROUP BY state ORDER BY state",
         "log": "SELECT workflow, event, source, target, count(*), count(due_at), count(chart), "
         "count(DISTINCT row_id), count(DISTINCT cause) FROM transition GROUP BY workflow, event, source, target "

@@ -38,7 +38,8 @@ def _ending(due: str, event: str, target: str) -> bytes:
         WHERE a.state IN {AUTHORIZED_ADS} FOR NO KEY UPDATE OF a
     ),
     stopped AS (
-        UPDATE spark_ad AS a SET state = 'expired', end_due_at = NULL WHERE a.id = ANY (ARRAY(SELECT id FROM reached))
+        UPDATE spark_ad AS a SET state = 'expired', end_due_at = NULL, stops_at = NULL
+        WHERE a.id = ANY (ARRAY(SELECT id FROM reached))
     ),
     told AS (
         {_LOG} SELECT %(batch)s, cause, 'spark_ad', id, 'lose_authorization', state, 'expired', {_NOW}, NULL,

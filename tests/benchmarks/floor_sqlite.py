@@ -35,7 +35,7 @@ _STOP_ADS = (
     "WHERE t.id > :after AND t.id <= :upto AND u.code_id = t.row_id AND a.id = u.ad_id "
     f"AND t.source IN {HELD} AND a.state IN {AUTHORIZED_ADS} GROUP BY a.id"
 )
-_END_ADS = f"UPDATE spark_ad SET state = 'expired', end_due_at = NULL WHERE id IN ({_LOGGED})"
+_END_ADS = f"UPDATE spark_ad SET state = 'expired', end_due_at = NULL, stops_at = NULL WHERE id IN ({_LOGGED})"
 _USED = "EXISTS (SELECT 1 FROM ad_code AS n JOIN spark_ad AS b ON b.id = n.ad_id WHERE n.code_id = c.id AND b.state = '{state}')"
 _USE = (
     f"CASE WHEN {_USED.format(state='live')} THEN 'live' "

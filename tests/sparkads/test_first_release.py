@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from tests.sparkads import first_release
 from tests.sparkads.first_release import ENDS_AT, LEFT_AT
+from tests.sparkads.stops import worked_out
 
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
@@ -76,6 +77,13 @@ def test_the_history_is_told_and_leads_to_the_present(upgraded: SparkAds) -> Non
     assert stop.at == upgraded.codes.history(2)[-1].at
     with upgraded.reading() as session:
         assert replay(entries(session)) == states(session, upgraded.workflows)
+
+
+def test_every_ad_knows_when_it_will_stop(upgraded: SparkAds) -> None:
+    with upgraded.reading() as session:
+        stops = worked_out(session)
+    assert stops[6] == (ENDS_AT, ENDS_AT)
+    assert [ad for ad, (said, found) in stops.items() if said != found] == []
 
 
 def test_a_tick_moves_what_is_due(upgraded: SparkAds, clock: ManualClock) -> None:

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 from tests.sparkads.conftest import Desk
 from tests.sparkads.model import HELD, RUNNING, Model, Post, Refused
+from tests.sparkads.stops import worked_out
 
 from sparkads.tables import AdCode, SparkAd, VideoCode, table
 from statewright.errors import StatewrightError
@@ -364,6 +365,11 @@ class Lives(RuleBasedStateMachine):
             held = "state IN ('authorized', 'in_review', 'live')"
             wrong = f"SELECT id FROM video_code WHERE {held} AND (state = '{state}') <> ({says})"
             assert self.sql(wrong) == []
+
+    @invariant()
+    def an_ad_stops_when_its_codes_and_its_schedule_say(self) -> None:
+        with self.spark.reading() as session:
+            assert [ad for ad, (said, found) in worked_out(session).items() if said != found] == []
 
     @invariant()
     def the_log_leads_to_exactly_the_present_states(self) -> None:

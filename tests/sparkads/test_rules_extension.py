@@ -63,6 +63,17 @@ def test_extension_keeps_the_ads_of_a_running_code_as_they_are(desk):
     assert desk.states(code, live, reviewed) == ["live", "live", "in_review"]
 
 
+def test_an_ad_stops_as_much_later_as_its_code_is_extended_and_its_history_tells_it(desk):
+    post = desk.post()
+    code = desk.code(post, days=7)
+    ad = desk.live(post)
+    assert desk.spark.ads.get(ad).stops_at == code.expires_at
+    extended = extend(desk, code)
+    assert desk.spark.ads.get(ad).stops_at == extended.expires_at
+    told = desk.last(ad)
+    assert (told.event, told.source, told.target, told.actor) == ("prolong", "live", "live", "mia")
+
+
 @pytest.mark.parametrize("state", ["authorized", "in_review", "live", "paused", "rejected"])
 def test_extension_brings_the_ads_of_an_expired_code_back_to_authorized(desk, state):
     post = desk.post()

@@ -32,8 +32,9 @@ from sparkads.tables import (
 )
 from sparkads.video_code import HELD
 from statewright.chart import Chart
+from statewright.dialects import LAST_INSTANT, earliest
 from statewright.log import START
-from statewright.workflow import NOW, Assign, Cascade, Deadline, Guard, Link, Workflow
+from statewright.workflow import NOW, Assign, Cascade, Deadline, Guard, Link, Workflow, have_looked_up
 
 _ad = table(SparkAd).c
 _need = table(AdCode).c
@@ -47,6 +48,8 @@ AUTHORIZED = ("authorized", "in_review", "live", "paused", "rejected")
 """The states of an ad that stand on an authorization and are lost with it."""
 _ARMED = ("pending", *AUTHORIZED)
 _UNAUTHORIZED = ("pending", "expired")
+_WITHIN = ("approve", "reject", "resubmit", "appeal", "pause", "resume")
+"""Events from one of the authorized states to another."""
 _READY = ["identified", "usable", "covered", "scheduled"]
 _COMPLETE = [*_READY, "has_objective", "campaign_complete", "ad_group_complete"]
 
@@ -84,6 +87,13 @@ class SparkAdChart(Chart):
         | live.to(expired)
         | paused.to(expired)
         | rejected.to(expired)
+    )
+    prolong = (
+        authorized.to.itself()
+        | in_review.to.itself()
+        | live.to.itself()
+        | paused.to.itself()
+        | rejected.to.itself()
     )
     reschedule = (
         pending.to.itself()
@@ -134,6 +144,13 @@ _needed = table(AdCode).outerjoin(table(VideoCode), _code.id == _need.code_id)
 _unserved = or_(_need.code_id.is_(None), _code.state.not_in(HELD))
 _lacking = and_(_need.ad_id == _ad.id, or_(_unserved, _code.expires_at <= NOW))
 _ends_at = select(_group.ends_at).where(_group.id == _ad.ad_group_id).scalar_subquery()
+
+_codes_end_at = (
+    select(func.min(_code.expire_due_at)).select_from(_needed).where(_need.ad_id == _ad.id).scalar_subquery()
+)
+_stops_at = func.nullif(
+    earliest(func.coalesce(_codes_end_at, LAST_INSTANT), func.coalesce(_ends_at, LAST_INSTANT)), LAST_INSTANT
+)
 
 _post_in_words = (
     case((_post.id == _ad.post_id, literal("the post ")), else_=literal("the original post "))
@@ -262,7 +279,15 @@ ads = Workflow(
         **dict.fromkeys(AUTHORIZED, (*_ENTRY, "identified", "usable", "held")),
     },
     deadlines=[Deadline("end", at=_ad.end_due_at)],
-    assigns=[Assign(_ad.end_due_at, _ends_at, entering=_ARMED)],
+    assigns=[
+        Assign(_ad.end_due_at, _ends_at, entering=_ARMED),
+        Assign(_ad.stops_at, _ends_at, entering={"pending"}),
+        Assign(_ad.stops_at, _stops_at, entering=AUTHORIZED),
+        Assign(_ad.stops_at, None, entering={"expired", "deleted"}),
+        # It was told when the ad was authorized, and what an ad goes through changes nothing about its codes.
+        Assign(_ad.stops_at, _ad.stops_at, on=_WITHIN),
+        Assign(_ad.stops_at, case((_ad.state == "pending", _stops_at), else_=_ad.stops_at), on={"submit"}),
+    ],
     cascades=[
         Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={START}, entering={"pending"}),
         Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={"reschedule"}, entering=_UNAUTHORIZED),
@@ -271,5 +296,6 @@ ads = Workflow(
         Cascade("post", "publish", along=Link(_ad.id, _ad.post_id), entering={"live"}),
     ],
     waits={"pending": "authorize", "expired": "authorize"},
-    automatic={"authorize", "lose_authorization", "reschedule"},
+    automatic={"authorize", "lose_authorization", "prolong", "reschedule"},
 )
+have_looked_up(_ad.stops_at)

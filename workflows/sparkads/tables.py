@@ -15,7 +15,7 @@ from statewright.tables import NAMES
 
 metadata = MetaData(naming_convention=NAMES)
 SCHEMA = Schema(
-    "sparkads", version=3, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
+    "sparkads", version=4, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
 )
 """The version is raised whenever a table below, a chart's states or a deadline changes."""
 
@@ -155,7 +155,11 @@ class AdGroup(Row, table=True):
 
 
 class SparkAd(Row, table=True):
-    """An ad made of a post. end_due_at: the end of its ad group's schedule, while that is armed."""
+    """An ad made of a post.
+
+    end_due_at: the end of its ad group's schedule, while that is armed
+    stops_at:   when it will stop: with the first of its codes, or with its schedule; NULL while nothing ends it
+    """
 
     __tablename__ = "spark_ad"
 
@@ -169,6 +173,7 @@ class SparkAd(Row, table=True):
     name: str
     end_due_at: datetime | None = Field(default=None, sa_type=Instant)
     state: str = "pending"
+    stops_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class AdCode(Row, table=True):

@@ -162,6 +162,8 @@ codes = Workflow(
         Deadline("remind", at=_code.remind_due_at),
     ],
     cascades=[
+        # Before others are authorized, which know the new end by themselves.
+        Cascade("spark_ad", "prolong", along=Link(_use.code_id, _use.ad_id), on={"extend"}),
         Cascade(
             "spark_ad",
             "authorize",
