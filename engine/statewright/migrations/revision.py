@@ -17,9 +17,13 @@ from statewright.tables import NAMES
 
 
 def run_script(file: str) -> None:
-    """Run the SQL beside a revision: `shop_1.sqlite.sql` beside `shop_1.py`; a blank line ends a statement."""
+    """Run the SQL beside a revision; a blank line ends a statement.
+
+    Beside `shop_1.py`, that is `shop_1.sqlite.sql` and `shop_1.postgresql.sql`, or `shop_1.sql` for both.
+    """
     connection = _connection()
-    script = Path(file).with_suffix(f".{dialects.of(connection).NAME}.sql")
+    own = Path(file).with_suffix(f".{dialects.of(connection).NAME}.sql")
+    script = own if own.exists() else Path(file).with_suffix(".sql")
     for statement in script.read_text(encoding="utf-8").split("\n\n"):
         connection.execute(text(statement.replace(":", "\\:")))
 
