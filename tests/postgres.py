@@ -81,7 +81,7 @@ class Server:
             "listen_addresses=",
             *tcp,
             f"unix_socket_directories={self._folder}",
-            "max_connections=100",
+            "max_connections=300",
             *self._settings,
         )
         options = " ".join(f"-c {setting}" for setting in settings)

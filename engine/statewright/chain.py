@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -227,7 +227,7 @@ class Logged:
     source: str | None = None
     target: str | None = None
     at: datetime | None = None
-    left: Sequence[Any] = ()
+    left: Sequence[Any] = field(default=(), repr=False)
 
 
 @dataclass(slots=True)

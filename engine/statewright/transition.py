@@ -41,7 +41,8 @@ class Moved:
     cascaded: Mapping[tuple[str, str], int] = field(default_factory=dict)
     replayed: bool = False
     passed: int | None = None
-    left: Sequence[Any] = ()
+    # It may hold a secret, which is not for any repr.
+    left: Sequence[Any] = field(default=(), compare=False, repr=False)
 
 
 def fire(

@@ -58,5 +58,5 @@ def test_both_machines_carry_the_five_states():
 
 def test_people_are_not_offered_what_only_the_program_does():
     assert WORKFLOWS["video_code"].automatic == {"follow", "expire", "remind"}
-    assert WORKFLOWS["spark_ad"].automatic == {"authorize", "lose_authorization", "reschedule", "end"}
+    assert WORKFLOWS["spark_ad"].automatic == {"authorize", "lose_authorization", "prolong", "reschedule", "end"}
     assert WORKFLOWS["post"].automatic == {"publish", "promote"}

@@ -32,6 +32,7 @@ PAST = {
     "resume": "was resumed",
     "end": "ended with its schedule",
     "lose_authorization": "lost its authorization",
+    "prolong": "was prolonged",
     "reschedule": "was rescheduled",
     "run_on": "was rescheduled",
     "grant": "became usable",
