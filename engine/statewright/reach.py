@@ -40,14 +40,19 @@ def from_one(cascade: Cascade, neighbour: Workflow) -> Source:
 
 
 def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
-    """Cascades of which can be told early whom they would move: only moves of those neighbours change it."""
+    """Cascades of which can be told early whom they would move: only moves of those neighbours change it.
+
+    Without those that follow every move: they are there because they find somebody.
+    """
     if workflow.together is None:
         return ()
     assigned = {assign.column for each in workflow.together.values() for assign in each.assigns}
     return tuple(
         cascade
         for cascade in workflow.cascades_of(event)
-        if cascade.to != workflow.name and not assigned & {cascade.along.here, cascade.along.there}
+        if cascade.to != workflow.name
+        and not assigned & {cascade.along.here, cascade.along.there}
+        and (cascade.on or cascade.entering or cascade.leaving)
     )
 
 
