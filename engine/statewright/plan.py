@@ -27,7 +27,7 @@ from statewright.dialects import postgresql, unindexed
 from statewright.log import FORCE, START
 from statewright.outcome import destination, entered_by, looks_beyond, target_of, written
 from statewright.parameters import BATCH, LOCKED, NOW, ROW, TARGET
-from statewright.reach import REACH, foreseeable, from_one, from_the_log, movable, whence
+from statewright.reach import ANY_ASIDE, REACH, foreseeable, from_one, from_the_log, movable, whence
 from statewright.session import locking
 from statewright.statement import Statement, parameter
 from statewright.tables import set_aside, transition
@@ -267,7 +267,7 @@ def together(log: Insert, apply: Callable[[Any], Update | Insert]) -> Select[*tu
     applied = apply(logged.c).cte("applied")
     ends = func.min(logged.c.id), func.max(logged.c.id)
     rest = (func.max(logged.c[name]) for name in ("row_id", "source", "target", "at"))
-    return select(func.count(), *ends, _ANY_ASIDE, *rest).select_from(logged).add_cte(applied)
+    return select(func.count(), *ends, ANY_ASIDE, *rest).select_from(logged).add_cte(applied)
 
 
 def _one_together(
@@ -278,20 +278,18 @@ def _one_together(
     applied = apply(logged.c).returning(*workflow.table.c).cte("applied")
     ends = logged.c.id, logged.c.id.label("last")
     rest = (logged.c[name] for name in ("row_id", "source", "target", "at"))
-    return select(literal(1), *ends, _ANY_ASIDE, *rest, *told, *applied.c).join_from(
+    return select(literal(1), *ends, ANY_ASIDE, *rest, *told, *applied.c).join_from(
         logged, applied, applied.c.id == logged.c.row_id
     )
 
 
 _LOGGED = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target, transition.c.at)
-_ANY_ASIDE = exists(select(set_aside.c.row_id))
 
 
 def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Statement, ...]:
     """Locks for what cascades may reach from these rows in the workflows declared after theirs, the last first."""
     if workflow.together is None:
         return ()
-    places = {name: place for place, name in enumerate(workflow.together)}
     found: list[tuple[int, Statement]] = []
     seen: set[tuple[str, str]] = set()
 
@@ -303,7 +301,7 @@ def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[
             seen.add((neighbour.name, cascade.event))
             reached = select(cascade.along.there).where(cascade.along.here.in_(ids)).correlate(None)
             if _goes_ahead(workflow, neighbour.name):
-                found.append((places[neighbour.name], locking(neighbour.id, neighbour.id.in_(reached))))
+                found.append((_place(workflow, neighbour.name), locking(neighbour.id, neighbour.id.in_(reached))))
             follow(neighbour, cascade.event, reached)
 
     follow(workflow, event, select(workflow.id).where(where).correlate(None))
@@ -312,8 +310,12 @@ def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[
 
 def _goes_ahead(workflow: Workflow, neighbour: str) -> bool:
     """Whether calls lock these neighbours before a workflow's own rows: they are declared after it."""
-    order = [*(workflow.together or ())]
-    return order.index(neighbour) > order.index(workflow.name)
+    return _place(workflow, neighbour) > _place(workflow, workflow.name)
+
+
+def _place(workflow: Workflow, name: str) -> int:
+    """Where a workflow stands among those that it is declared together with."""
+    return [*(workflow.together or ())].index(name)
 
 
 def _among_locked(workflow: Workflow) -> ColumnElement[bool]:

@@ -15,6 +15,9 @@ from statewright.workflow import Cascade, Workflow
 REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH, transition.c.at == NOW)
 """The log rows of the move just made: of one instant, so that a log kept by month is asked in one month alone."""
 
+ANY_ASIDE = exists(select(set_aside.c.row_id))
+"""Whether any row at all is set aside: most often none is, and then nobody looks which."""
+
 Source = tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]
 """Where neighbours are chosen from, the log row that is the cause of each, and a condition."""
 
@@ -59,7 +62,7 @@ def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
 def whence(workflow: Workflow, cascades: Collection[Cascade]) -> Statement:
     """Where a single move came from, and whether these cascades would move any neighbour: see `Plan.whence`."""
     row = transition.c.row_id
-    told = exists(select(set_aside.c.row_id)), row, transition.c.source, transition.c.target
+    told = ANY_ASIDE, row, transition.c.source, transition.c.target
     ahead = (exists(_movable(workflow, cascade, row).correlate(transition)) for cascade in cascades)
     return Statement(select(*told, *ahead).where(transition.c.id == parameter("log_id", BigInteger())))
 

@@ -260,7 +260,8 @@ class _Call:
             self._refresh()
         walking = moved.rows and row is not None and not steps.one
         passed = self.chain.passed(moved) if walking else None
-        again = any(name == self.workflow.name for name, _ in self.chain.cascaded)
+        # Where a cascade came back to rows of this kind, it may have moved this one too.
+        again = moved.left and any(name == self.workflow.name for name, _ in self.chain.cascaded)
         left = () if again else moved.left
         return Moved(moved.rows, self.batch, self.chain.cascaded, passed=passed, left=left)
 
