@@ -32,7 +32,7 @@ from sparkads.tables import (
 )
 from sparkads.video_code import HELD
 from statewright.chart import Chart
-from statewright.dialects import LAST_INSTANT, earliest
+from statewright.dialects import LAST_INSTANT, Instant, earliest
 from statewright.log import START
 from statewright.workflow import NOW, Assign, Cascade, Deadline, Guard, Link, Workflow, have_looked_up
 
@@ -148,9 +148,8 @@ _ends_at = select(_group.ends_at).where(_group.id == _ad.ad_group_id).scalar_sub
 _codes_end_at = (
     select(func.min(_code.expire_due_at)).select_from(_needed).where(_need.ad_id == _ad.id).scalar_subquery()
 )
-_stops_at = func.nullif(
-    earliest(func.coalesce(_codes_end_at, LAST_INSTANT), func.coalesce(_ends_at, LAST_INSTANT)), LAST_INSTANT
-)
+_never = literal(LAST_INSTANT, Instant())
+_stops_at = func.nullif(earliest(func.coalesce(_codes_end_at, _never), func.coalesce(_ends_at, _never)), _never)
 
 _post_in_words = (
     case((_post.id == _ad.post_id, literal("the post ")), else_=literal("the original post "))
