@@ -25,16 +25,17 @@ class Drivers:
         self._kind = Sending if of(engine).WAITS_FOR_ANSWERS else Driver
         self._resting: deque[Driver] = deque()
 
-    def take(self, *, writing: bool, by_index: bool = False) -> Driver:
+    def take(self, *, writing: bool, by_index: bool = False, few: bool = False) -> Driver:
         """A connection on which a transaction begins that may write, or only reads.
 
         by_index: all its statements go to a few rows each
+        few:      they change a few thousand each at the most
         """
         try:
             driver = self._resting.pop()
         except IndexError:
             driver = self._kind(self._engine)
-        driver.begin(driver.database.BEGIN_WRITING if writing else driver.database.BEGIN_READING)
+        driver.begin(driver.database.BEGIN_WRITING if writing else driver.database.BEGIN_READING, few=few)
         if not by_index:
             driver.go_by_choice()
         return driver
@@ -68,10 +69,10 @@ class Driver:
         self._name = self.database.NAME
         self._take()
 
-    def begin(self, words: str) -> None:
-        """Begin a transaction."""
+    def begin(self, words: str, *, few: bool = False) -> None:
+        """Begin a transaction; few: of statements that change a few thousand rows each at the most."""
         try:
-            self._link.begin(words)
+            self._link.begin(words, few=few)
         except self._error as error:
             self.pooled.close()
             self._fail(error)
@@ -176,7 +177,7 @@ class Sending(Driver):
         self._ahead: list[tuple[Compiled, Sequence[Any], Answer]] = []
         super().__init__(engine)
 
-    def begin(self, words: str) -> None:
+    def begin(self, words: str, *, few: bool = False) -> None:
         self._fresh = True
         self._ahead.clear()
         self.ask(_said(words), {})

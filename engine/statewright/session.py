@@ -24,6 +24,7 @@ class StoreSession(Session):
 
     writing: it may write, and is committed in the end, unless an exception ends it
     whole:   an error anywhere in it undoes all of it, so no part of it needs a savepoint of its own
+    few:     each statement of it changes a few thousand rows at the most
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class StoreSession(Session):
         clock: Clock,
         writing: bool,
         whole: bool = False,
+        few: bool = False,
     ) -> None:
         self._engine = engine
         self._drivers = drivers
@@ -43,6 +45,7 @@ class StoreSession(Session):
         self._clock = clock
         self.writing = writing
         self.whole = whole
+        self._few = few
         self._committed = self._given_back = False
         self.untouched = True
         """Nobody has used SQLAlchemy on it: it holds no rows."""
@@ -50,7 +53,7 @@ class StoreSession(Session):
 
     def __enter__(self) -> Self:
         with self._troubles:
-            self._driver = self._drivers.take(writing=self.writing, by_index=self.whole)
+            self._driver = self._drivers.take(writing=self.writing, by_index=self.whole, few=self._few)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:

@@ -99,13 +99,14 @@ class Store:
         """Who writes keeps all other writers waiting."""
         return not self._database.LOCKS_ROWS
 
-    def transaction(self, *, whole: bool = False) -> StoreSession:
+    def transaction(self, *, whole: bool = False, few: bool = False) -> StoreSession:
         """A session that may write: committed at the end, rolled back by an exception.
 
         whole: no exception is caught inside, so that a call that fails need not undo its own part of it
+        few:   each statement of it changes a few thousand rows at the most; what it may undo is kept in memory
         """
         return StoreSession(
-            self._writing, self._drivers, self._troubles, clock=self.clock, writing=True, whole=whole
+            self._writing, self._drivers, self._troubles, clock=self.clock, writing=True, whole=whole, few=few
         )
 
     def reading(self) -> StoreSession:

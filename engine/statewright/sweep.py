@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, func, insert, literal, select, update
@@ -42,6 +43,9 @@ PATIENCE = 8
 
 BRIEF = 0.02
 """Seconds that a batch takes for which others have to wait: it gets smaller until it does."""
+
+SMALL = 2_000
+"""Rows of which a batch is small enough for memory to hold all pages that it may change."""
 
 FEW = 100
 """Rows of which a batch is never made smaller for others' sake: to commit it takes as long as to move them."""
@@ -89,7 +93,7 @@ def sweep(
             actor=actor,
             batch=batch,
             swept=swept,
-            opened=store.transaction,
+            opened=partial(store.transaction, whole=True, few=batch <= SMALL),
             brief=pause > 0 and store.writes_alone,
         )
         for _ in turn.batches(reading=store.reading):

@@ -21,7 +21,8 @@ from typing import Any
 import psycopg
 from tests.benchmarks.fill import microseconds
 from tests.benchmarks.floor import ACTOR, Unexpected
-from tests.benchmarks.places import as_conninfo, as_path
+from tests.benchmarks.floor_sqlite import connected
+from tests.benchmarks.places import as_conninfo
 
 from sparkads.identity import identities
 from sparkads.post import posts
@@ -73,9 +74,7 @@ _POST = re.compile(r"https://www\.tiktok\.com/@([\w.]+)/video/(\d{19})")
 def import_by_hand(url: str, sheet: Path) -> int:
     """Take the codes of a file into a database that holds one account; how many."""
     if url.startswith("sqlite"):
-        with closing(sqlite3.connect(as_path(url), isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
+        with closing(connected(url)) as connection:
             return _import(sheet, microseconds, lambda rows: _put_sqlite(connection, rows))
     with psycopg.connect(as_conninfo(url), autocommit=True) as server:
         return _import(sheet, lambda at: at, lambda rows: _put_postgresql(server, rows))

@@ -12,6 +12,8 @@ from tests.benchmarks.fill import DAY, microseconds
 from tests.benchmarks.floor import ACTOR, AD_CHART, AUTHORIZED_ADS, CODE_CHART, HELD, RUNNING, Unexpected
 from tests.benchmarks.places import as_path
 
+from statewright.dialects.sqlite import CACHE, CHECKPOINT_AFTER
+
 _LOG = "INSERT INTO transition (batch, cause, workflow, row_id, event, source, target, at, due_at, actor, chart) "
 _VALUES = _LOG + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -64,20 +66,28 @@ _CODES_OF = (
 _NOTHING_ASIDE = "DELETE FROM set_aside WHERE workflow = ? AND row_id = ?"
 
 
+def connected(url: str, synchronous: str = "FULL") -> sqlite3.Connection:
+    """A connection that is set up as the program sets up its own."""
+    connection = sqlite3.connect(as_path(url), isolation_level=None)
+    for pragma in (
+        "busy_timeout = 5000",
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+        f"synchronous = {synchronous}",
+        "temp_store = MEMORY",
+        f"cache_size = -{CACHE}",
+        f"wal_autocheckpoint = {CHECKPOINT_AFTER}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
 class SqliteFloor:
-    """See `floor.Floor`. The connection is set up as the program sets up its own."""
+    """See `floor.Floor`."""
 
     def __init__(self, url: str, synchronous: str = "FULL") -> None:
-        self._connection = sqlite3.connect(as_path(url), isolation_level=None)
+        self._connection = connected(url, synchronous)
         self._run = self._connection.execute
-        for pragma in (
-            "busy_timeout = 5000",
-            "foreign_keys = ON",
-            "recursive_triggers = ON",
-            f"synchronous = {synchronous}",
-            "temp_store = MEMORY",
-        ):
-            self._run(f"PRAGMA {pragma}")
 
     def expire_all(self, batch: int, *, walking: bool) -> int:
         run = self._run

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 
 import psycopg
 from tests.benchmarks.fill import microseconds
 from tests.benchmarks.floor import ACTOR, Unexpected
-from tests.benchmarks.places import as_conninfo, as_path
+from tests.benchmarks.floor_sqlite import connected
+from tests.benchmarks.places import as_conninfo
 from tests.benchmarks.timer import timers
 
 BATCH = 1_000
@@ -50,8 +50,7 @@ def expire_by_hand(url: str, count: int) -> None:
 
 def _on_sqlite(url: str) -> int:
     moved = 0
-    with closing(sqlite3.connect(as_path(url), isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = FULL")
+    with closing(connected(url)) as connection:
         while True:
             connection.execute("BEGIN IMMEDIATE")
             told = {"batch": random.getrandbits(63), "now": microseconds(datetime.now(UTC))}

@@ -435,3 +435,12 @@ def test_what_a_large_change_may_undo_is_kept_in_files_if_there_is_a_folder_for_
         found = session.connection().exec_driver_sql("PRAGMA temp_store").scalar_one()
     store.close()
     assert {1: "files", 2: "memory"}[found] == where
+
+
+def test_a_small_change_is_kept_in_memory_and_the_next_one_in_files_again(kept: Path) -> None:
+    store = opened(kept)
+    for few, where in ((True, "memory"), (False, "files"), (True, "memory")):
+        with store.transaction(few=few) as session:
+            found = session.connection().exec_driver_sql("PRAGMA temp_store").scalar_one()
+        assert {1: "files", 2: "memory"}[found] == where
+    store.close()

@@ -44,6 +44,12 @@ MOST_PARAMETERS = 32_766
 ROWS_AT_ONCE = 500
 """Rows of a statement; more gain nothing."""
 
+CACHE = 8_000
+"""Kilobytes of pages that a connection keeps: what moves in no order comes to the same pages again."""
+CHECKPOINT_AFTER = 8_000
+"""Pages of 4 kB in the write-ahead log after which it is emptied into the file: what many transactions write over
+and over reaches the file once."""
+
 
 class Horizon:
     """Who writes is alone, so the log is committed in its order."""
@@ -174,21 +180,23 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         connection.patience = busy_timeout
+        connection.room = "FILE" if _has_room_for_files() else "MEMORY"
         connection.be_patient()
+        connection.be_roomy()
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         # Without it, what REPLACE deletes is hidden from the triggers that forbid it.
         cursor.execute("PRAGMA recursive_triggers = ON")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
-        # A statement of many rows may be undone, and for that keeps each page that it changes: in memory, that
-        # would be the more, the larger the tables are.
-        cursor.execute(f"PRAGMA temp_store = {'FILE' if _has_room_for_files() else 'MEMORY'}")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_AFTER}")
         cursor.close()
 
     @event.listens_for(engine, "reset")
     def reset(connection: Any, _record: Any, _state: Any) -> None:
         # A COMMIT that a deferred constraint refuses leaves the transaction standing, and with it its lock.
         connection.rollback()
+        connection.be_roomy()
 
     @event.listens_for(engine, "begin")
     def be_patient(connection: Connection) -> None:
