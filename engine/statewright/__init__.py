@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         Forbid,
         Identifier,
         Instant,
-        day_number,
         days_after,
         days_between,
         earliest,
@@ -121,7 +120,6 @@ __all__ = [
     "attempt",
     "can",
     "causes",
-    "day_number",
     "days_after",
     "days_between",
     "deliver",
@@ -153,7 +151,7 @@ _HOMES = {
     "clock": "Clock SystemClock",
     "daemon": "Daemon run",
     "declaration": "Assign Cascade Deadline Guard Link",
-    "dialects": "Forbid Identifier Instant day_number days_after days_between earliest latest",
+    "dialects": "Forbid Identifier Instant days_after days_between earliest latest",
     "errors": (
         "ArchiveError Blocker Conflict DefinitionError EventNotPossible GuardRefused Refusal SchemaVersionError "
         "StatewrightError StoreError TransitionError UnknownEvent UnknownRow WrongArguments"

@@ -19,8 +19,6 @@ from statewright.dialects import (
     LAST_INSTANT,
     Forbid,
     Instant,
-    date_of,
-    day_number,
     days_after,
     days_between,
     earliest,
@@ -109,13 +107,6 @@ def test_days_between_are_full_days(one: datetime, other: datetime) -> None:
     assert answer(days_between(at(one), at(other))) == -answer(days_between(at(other), at(one)))
 
 
-@given(instants)
-def test_a_day_has_a_number_and_a_number_a_day(value: datetime) -> None:
-    number = answer(day_number(at(value)))
-    assert date_of(number) <= value < date_of(number + 1)
-    assert date_of(number).date() == value.date()
-
-
 def test_the_earliest_and_the_latest_of_several() -> None:
     later = NOON + DAY
     assert answer(earliest(at(later), at(NOON), at(later))) == NOON
@@ -133,11 +124,10 @@ def test_one_value_is_not_taken_for_a_column_of_them() -> None:
     [
         (days_after(at(NOON), 2), "interval '24 hours'"),
         (days_between(at(NOON), at(NOON)), "trunc(extract(epoch from"),
-        (day_number(at(NOON)), "AT TIME ZONE 'UTC')::date - date '1970-01-01'"),
         (earliest(at(NOON), at(NOON)), "least("),
         (latest(at(NOON), at(NOON)), "greatest("),
     ],
-    ids=["days_after", "days_between", "day_number", "earliest", "latest"],
+    ids=["days_after", "days_between", "earliest", "latest"],
 )
 def test_another_database_says_it_its_own_way(expression: Any, said: str) -> None:
     assert said in str(select(expression).compile(dialect=postgresql.dialect()))

@@ -27,7 +27,7 @@ from statewright.dialects.types import (
     Instant,
     date_of,
 )
-from statewright.dialects.words import among, day_number, days_after, days_between, earliest, latest, unindexed
+from statewright.dialects.words import among, days_after, days_between, earliest, latest, unindexed
 from statewright.errors import StoreError
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
     "among",
     "announce",
     "date_of",
-    "day_number",
     "days_after",
     "days_between",
     "earliest",

@@ -106,5 +106,5 @@ _TAKES = {"sqlite": _from_number}
 
 
 def date_of(day: int) -> datetime:
-    """The midnight, UTC, that begins the day of this `day_number`."""
+    """The midnight, UTC, that begins a day, counted from 1970-01-01."""
     return EPOCH + day * DAY

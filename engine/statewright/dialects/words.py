@@ -28,13 +28,6 @@ class days_between(GenericFunction[int]):
     inherit_cache = True
 
 
-class day_number(GenericFunction[int]):
-    """`day_number(instant)`: its day in UTC, counted from 1970-01-01; what a forecast groups by."""
-
-    type = Integer()
-    inherit_cache = True
-
-
 class earliest(ReturnTypeFromArgs[Any]):
     """`earliest(a, b, ...)`: the least of several values, none of them NULL."""
 
@@ -86,11 +79,6 @@ def _word(function: type[FunctionElement[Any]], sqlite: Callable[..., str], othe
 _DAY = "86400000000"  # microseconds
 
 
-def _floored_days(instant: str) -> str:
-    """SQLite divides towards zero; the days before 1970 need the division that goes down."""
-    return f"(({instant}) / {_DAY} - (({instant}) % {_DAY} < 0))"
-
-
 def _one_of(word: str) -> Callable[..., str]:
     """A word for several values; for one it is that value, which SQLite's min and max would aggregate."""
     return lambda first, *others: f"{word}({', '.join((first, *others))})" if others else f"({first})"
@@ -105,12 +93,6 @@ _word(
     days_between,
     lambda early, late: f"((({late}) - ({early})) / {_DAY})",
     lambda early, late: f"trunc(extract(epoch from ({late}) - ({early})) / 86400)::int",
-)
-_word(
-    day_number,
-    _floored_days,
-    # Dates are whole numbers; an `extract` is a decimal, and takes several times as long.
-    lambda instant: f"((({instant}) AT TIME ZONE 'UTC')::date - date '1970-01-01')",
 )
 _word(earliest, _one_of("min"), _one_of("least"))
 _word(latest, _one_of("max"), _one_of("greatest"))
