@@ -19,6 +19,7 @@ from statewright.dialects import (
     LAST_INSTANT,
     Forbid,
     Instant,
+    date_of,
     days_after,
     days_between,
     earliest,
@@ -105,6 +106,13 @@ def test_days_may_be_calculated() -> None:
 def test_days_between_are_full_days(one: datetime, other: datetime) -> None:
     assert answer(days_between(at(one), at(other))) == int((other - one) / DAY)
     assert answer(days_between(at(one), at(other))) == -answer(days_between(at(other), at(one)))
+
+
+@given(instants)
+def test_a_number_of_days_since_1970_is_a_date(value: datetime) -> None:
+    number = (value - EPOCH) // DAY
+    assert date_of(number) <= value < date_of(number + 1)
+    assert date_of(number).date() == value.date()
 
 
 def test_the_earliest_and_the_latest_of_several() -> None:
