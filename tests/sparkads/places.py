@@ -95,6 +95,7 @@ class Database:
         self.url = url
         SparkAds(url, settings=Settings()).close()
         self._tables = [table for table in self.tables() if table != "alembic_version"]
+        self._numbered = [table for table in self._tables if ("id",) in self.sql(_COLUMNS, table)]
 
     def empty(self) -> None:
         # For a few rows, ten times as quick as TRUNCATE, which makes new files.
@@ -119,10 +120,7 @@ class Database:
             yield connection
 
     def skip_no_number(self) -> None:
-        for table in self._tables:
-            if "id" in [column for (column,) in self.sql(_COLUMNS, table)]:
-                last = f"(SELECT coalesce(max(id), 0) FROM {table})"
-                self.sql(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last} + 1, false)")
+        self.sql("; ".join(_NEXT.format(table=table) for table in self._numbered))
 
     def instant(self, value: datetime) -> Any:
         return value
@@ -141,6 +139,9 @@ class Database:
 
 
 _RESTART = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
+_NEXT = (
+    "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT coalesce(max(id), 0) FROM {table}) + 1, false)"
+)
 _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = ?::regclass AND atthasdef"
 
 NewPlace = Callable[[], Place]
