@@ -1,4 +1,4 @@
-"""APScheduler 3 with an SQL job store: a timer is a job with a date; it has no calls to compare."""
+"""APScheduler 3 with an SQL job store: a timer is a job with a date, which moves the row; it has no calls to compare."""
 
 from __future__ import annotations
 
@@ -8,26 +8,40 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 from tests.benchmarks.peers.common import Asked, answer, asked
 
+_it: Asked
+_engine: sa.Engine
 _finished = threading.Semaphore(0)
 
 
-def job() -> None:
-    """What a timer does: nothing, but that it was done is told."""
+def job(row: int) -> None:
+    """What a timer does: it moves its row, and tells that it is done."""
+    with _engine.begin() as connection:
+        for statement in _it.move(":id"):
+            connection.execute(sa.text(statement), {"id": row})
     _finished.release()
 
 
 def measure(it: Asked) -> None:
+    # A job is found by its name, and is told nothing but its row.
+    global _it, _engine
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    _it, _engine = it, sa.create_engine(it.url)
+    with _engine.begin() as connection:
+        for statement in it.tables():
+            connection.execute(sa.text(statement))
+        rows = [{"id": number} for number in range(it.count)]
+        connection.execute(sa.text(f"INSERT INTO code VALUES (:id, '{it.source}')"), rows)
     before = _scheduler(it)
     before.start(paused=True)
     due = datetime.now(UTC) + timedelta(seconds=1)
     for number in range(it.count):
-        before.add_job(f"{__spec__.name}:job", "date", run_date=due, id=str(number))
+        before.add_job(f"{__spec__.name}:job", "date", run_date=due, id=str(number), args=[number])
     before.shutdown()
     # They come due while nobody watches, as after a downtime.
     time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds() + 1))

@@ -1,4 +1,4 @@
-"""pgqueuer: a queue in PostgreSQL; a call is a job that moves the row in a transaction of its own."""
+"""pgqueuer: a queue in PostgreSQL; a call or a timer is a job that moves the row in a transaction of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import asyncpg
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
-from tests.benchmarks.peers.common import LOG, MOVE, SINGLE, Asked, answer, asked
+from tests.benchmarks.peers.common import Asked, answer, asked
 
 BATCH = 200
 """Of 10, which is its default, 50, 200 and 500 the quickest for timers; for calls they are alike."""
@@ -24,18 +24,18 @@ async def measure(it: Asked) -> None:
     pool = await asyncpg.create_pool(it.conninfo, min_size=5, max_size=20)
     for statement in it.tables():
         await pool.execute(statement)
-    await pool.execute("INSERT INTO code SELECT i, 'pending' FROM generate_series(1, $1::int) AS i", it.count)
+    await pool.execute(f"INSERT INTO code SELECT i, '{it.source}' FROM generate_series(1, $1::int) AS i", it.count)
     work = PgQueuer(AsyncpgDriver(connection))
+    moving = it.move("$1")
     done = 0
 
     @work.entrypoint("move")
     async def move(job: Any) -> None:
         nonlocal done
-        if it.scenario == SINGLE:
+        if it.moves:
             async with pool.acquire() as writing, writing.transaction():
-                row = int(job.payload)
-                await writing.execute(MOVE.format(id="$1"), row)
-                await writing.execute(LOG.format(id="$1"), row)
+                for statement in moving:
+                    await writing.execute(statement, int(job.payload))
         done += 1
 
     after = [timedelta(milliseconds=1)] * it.count

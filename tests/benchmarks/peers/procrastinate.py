@@ -1,4 +1,4 @@
-"""procrastinate: a queue in PostgreSQL; a call is a task that moves the row in a transaction of its own."""
+"""procrastinate: a queue in PostgreSQL; a call or a timer is a task that moves the row in a transaction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import procrastinate
 from psycopg_pool import AsyncConnectionPool
-from tests.benchmarks.peers.common import LOG, MOVE, SINGLE, Asked, answer, asked
+from tests.benchmarks.peers.common import Asked, answer, asked
 
 CONCURRENCY = 20
 
@@ -19,15 +19,15 @@ async def measure(it: Asked) -> None:
     connector = procrastinate.PsycopgConnector(conninfo=it.conninfo, max_size=CONCURRENCY + 5)
     app = procrastinate.App(connector=connector)
     pool = AsyncConnectionPool(it.conninfo, min_size=5, max_size=CONCURRENCY, open=False)
+    moving = [statement.encode() for statement in it.move("%s")]
     done = 0
 
     @app.task(name="move")
     async def move(row: int) -> None:
         nonlocal done
-        if it.scenario == SINGLE:
-            async with pool.connection() as writing:
-                await writing.execute(MOVE.format(id="%s"), (row,))
-                await writing.execute(LOG.format(id="%s"), (row,))
+        async with pool.connection() as writing:
+            for statement in moving:
+                await writing.execute(statement, (row,))
         done += 1
 
     async with app.open_async():
@@ -36,8 +36,8 @@ async def measure(it: Asked) -> None:
         async with pool.connection() as making:
             for statement in it.tables():
                 await making.execute(statement)
-            rows = "INSERT INTO code SELECT i, 'pending' FROM generate_series(1, %s::int) AS i"
-            await making.execute(rows, (it.count,))
+            rows = f"INSERT INTO code SELECT i, '{it.source}' FROM generate_series(1, %s::int) AS i"
+            await making.execute(rows.encode(), (it.count,))
         due = move.configure(schedule_at=datetime.now(UTC) + timedelta(milliseconds=1))
         await due.batch_defer_async(*[{"row": i + 1} for i in range(it.count)])
         await asyncio.sleep(0.5)

@@ -58,12 +58,15 @@ def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
 
 
 def due_timers(bench: Bench, place: Place) -> Iterator[Line]:
-    """Timers that came due during a downtime."""
+    """Timers that came due during a downtime; each moves its row and writes its history."""
     for peer in _peers_on(place):
         count = bench.peer_timers // 100 if peer in SLOW else bench.peer_timers
         ours, theirs = _compared(bench, place, peer, "timers", count, _timers)
         yield Line(11, f"due timers, against {PEERS[peer]}", place.name, ours, theirs, Target(10, at_least=True))
     count = bench.peer_timers
+    if place.name == "PostgreSQL":
+        ours, theirs = _compared(bench, place, "pgqueuer", "bare", count, _timers)
+        yield Line(11, "due timers, against jobs of pgqueuer that move no row", place.name, ours, theirs)
     turns = taking_turns(bench.runs, partial(_timers, place, count), partial(_by_hand, place, count))
     ours, by_hand = (Figure([count / seconds for seconds in values], PER_SECOND) for values in turns)
     yield Line(11, "due timers, against SQL by hand", place.name, ours, by_hand)
