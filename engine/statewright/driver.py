@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NoReturn
 
@@ -110,6 +110,9 @@ class Driver:
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
 
+    def meanwhile(self, work: Callable[[], bool] | None) -> None:
+        """Have this done, piece by piece until it tells that nothing is left, while an answer is waited for."""
+
     def commit(self) -> None:
         self.say("COMMIT")
 
@@ -198,6 +201,9 @@ class Sending(Driver):
 
     def go_by_choice(self) -> None:
         self.ask(_said(self.database.BY_CHOICE), {})
+
+    def meanwhile(self, work: Callable[[], bool] | None) -> None:
+        self._link.meanwhile = work
 
     def answered(self) -> None:
         if not self._ahead:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, exists, func, literal, null, type_coerce
+from sqlalchemy import ColumnElement, Text, and_, case, exists, func, literal, null, true, type_coerce
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import SelectBase
 
@@ -21,12 +21,11 @@ def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnEleme
     if event == FORCE:
         return case((workflow.state != target, literal(target, Text())))
     if event == START:
-        guards = [workflow.guards[name].holds for name in workflow.entry.get(target or "", ())]
         unborn = and_(
             workflow.state == workflow.decisions.initial,
             ~exists().where(transition.c.workflow == workflow.name, transition.c.row_id == workflow.id),
         )
-        return case((and_(unborn, *guards), literal(target, Text())))
+        return case((and_(unborn, may_enter(workflow, target)), literal(target, Text())))
     decided = {state: workflow.decisions.decisions[state, event] for state in workflow.decisions.sources(event)}
     # What several states decide alike is asked once: each sub-query costs time even where nobody needs its answer.
     alike = {_meaning(decision, state) for state, decision in decided.items()}
@@ -37,6 +36,11 @@ def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnEleme
     for state, decision in decided.items():
         groups.setdefault(_meaning(decision), []).append(state)
     return case(*((workflow.state.in_(group), _tree(workflow, decided[group[0]])) for group in groups.values()))
+
+
+def may_enter(workflow: Workflow, target: str | None) -> ColumnElement[bool]:
+    """Whether the guards of a state let a row begin its life there."""
+    return and_(true(), *(workflow.guards[name].holds for name in workflow.entry.get(target or "", ())))
 
 
 def destination(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
@@ -148,6 +149,35 @@ def of_a_store(session: Session) -> StoreSession:
 def instant(session: Session) -> datetime:
     """The present instant, by the clock of the store that this session belongs to."""
     return of_a_store(session).instant()
+
+
+@contextmanager
+def by_index(session: Session) -> Iterator[Connection]:
+    """A connection on which each row is looked up by an index: for statements that look for some among many.
+
+    Left to choose, a planner would read a table of a hundred thousand rows to find two thousand of them.
+    """
+    mine = of_a_store(session)
+    connection, driver = mine.connection(), mine.driver
+    driver.go_by_index()
+    driver.answered()
+    yield connection
+    driver.go_by_choice()
+    driver.answered()
+
+
+@contextmanager
+def meanwhile(session: Session, work: Callable[[], bool]) -> Iterator[None]:
+    """Have something done, piece by piece, while a server's answers are waited for.
+
+    work: does a short piece and raises nothing; False when there is nothing left to do for now
+    """
+    driver = of_a_store(session).driver
+    driver.meanwhile(work)
+    try:
+        yield
+    finally:
+        driver.meanwhile(None)
 
 
 def expect_to_write(session: Session) -> StoreSession:

@@ -108,7 +108,8 @@ class _Stage:
     def steps(self, state: str) -> Plan:
         """The statements by which rows begin in a state."""
         workflow, waiting = self._workflow, self.rows.c
-        may = outcome.target_of(workflow, START, state).is_not(None)
+        # Their ids are new, so there is no need to ask whether any of them has a life already.
+        may = outcome.may_enter(workflow, state)
         followed = and_(REACH, transition.c.row_id == waiting.id)
         written = outcome.written(workflow, START, {state}, transition.c.target)
         # Chosen once for both, where they are one statement: what is not in a table has no index to be joined by.

@@ -653,13 +653,29 @@ def test_a_stream_is_read_and_left_open(desk):
 
 
 def test_a_file_of_many_chunks_is_taken_whole(desk, take, monkeypatch):
-    monkeypatch.setattr("sparkads.importing.taking.CHUNK", 3)
+    monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 3)
     assert counts(take([code(n) for n in range(1, 11)])) == (10, 0, 0)
     assert counts(take([code(n, days=60 if n == 9 else 30) for n in range(1, 11)])) == (0, 9, 1)
 
 
+@pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_what_ends_the_reading_midway_keeps_whole_chunks(desk, monkeypatch, trouble):
+    """Though on a server a chunk is read while the one before it is taken."""
+
+    class Broken(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            if self.tell() == len(self.getvalue()):
+                raise trouble
+            return super().read1(size)
+
+    monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 2)
+    with pytest.raises(type(trouble)):
+        import_file(desk.spark, Broken(text([code(n) for n in range(1, 6)]).encode()), actor="ana")
+    assert len(desk.spark.codes.list()) == 4
+
+
 def test_a_database_that_fails_midway_keeps_whole_chunks(desk, take, monkeypatch):
-    monkeypatch.setattr("sparkads.importing.taking.CHUNK", 2)
+    monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 2)
     monkeypatch.setattr("sparkads.importing.rejects.Rejects._open", _full)
     with pytest.raises(StatewrightError, match=r"cannot write the rejects file .* no space left on device"):
         take([code(1), code(2), code(3), code(4, days=31), code(5)])

@@ -14,6 +14,7 @@ from tests.statewright.halls import add_halls, add_seats, halls, seats
 from statewright.dialects import postgresql
 from statewright.dialects.postgresql_link import Link
 from statewright.dialects.postgresql_wire import SENT_UNPREPARED
+from statewright.session import meanwhile
 from statewright.statement import Compiled, Statement, parameter
 from statewright.store import Store
 from statewright.testing import temporary_database
@@ -130,3 +131,45 @@ def test_a_call_of_its_own_is_two_ways_to_the_server_and_back(
     with theatre_on_a_server.transaction(whole=True) as session:
         fire(session, seats, "hold", seat, actor="ana")
     assert (len(sent), sent[0][0], sent[-1]) == (2, "BEGIN ISOLATION LEVEL READ COMMITTED", ["COMMIT"])
+
+
+# What is done while an answer is waited for
+
+
+def test_work_is_done_until_the_answer_comes(link: Link) -> None:
+    pieces = []
+
+    def piece() -> bool:
+        pieces.append(1)
+        return True
+
+    link.meanwhile = piece
+    link.exchange([said("SELECT pg_sleep(0.05)")])
+    done = len(pieces)
+    assert done > 1
+    link.meanwhile = None
+    link.exchange([said("SELECT pg_sleep(0.01)")])
+    assert len(pieces) == done
+
+
+def test_an_answer_is_waited_for_when_no_work_is_left(link: Link) -> None:
+    left = [True, True, False]
+    link.meanwhile = lambda: left.pop(0)
+    slow = said("SELECT CAST(7 AS bigint) FROM pg_sleep(0.05)")
+    assert link.exchange([slow]) == [([(7,)], 1)]
+    assert left == []
+
+
+def test_a_session_works_meanwhile_only_as_long_as_it_is_told_to(theatre_on_a_server: Store) -> None:
+    pieces = []
+
+    def piece() -> bool:
+        pieces.append(1)
+        return False
+
+    with theatre_on_a_server.transaction() as session:
+        with meanwhile(session, piece):
+            session.connection().execute(text("SELECT pg_sleep(0.01)"))
+        done = len(pieces)
+        session.connection().execute(text("SELECT pg_sleep(0.01)"))
+    assert 0 < done == len(pieces)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, func, select, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from statewright.clock import Clock
@@ -149,8 +149,10 @@ def numbers(connection: Connection, table: Table, count: int) -> list[int]:
     """So many new ids for rows of a table, ascending, that nobody else gets."""
     # The transaction is numbered first: see Horizon.
     connection.exec_driver_sql("SELECT pg_current_xact_id()")
-    drawn = select(func.nextval(f"{table.name}_id_seq")).select_from(func.generate_series(1, count))
-    return sorted(connection.execute(drawn).scalars())
+    # As one text, which is read in a fifth of the time of so many rows.
+    drawn = f"string_agg(nextval('{table.name}_id_seq')::text, ',')"
+    told: str = connection.exec_driver_sql(f"SELECT {drawn} FROM generate_series(1, {count})").scalar_one()  # noqa: S608
+    return sorted(map(int, told.split(",")))
 
 
 def tables_in(connection: Connection) -> set[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.waiting import Ready
+from psycopg.waiting import Ready, Wait
 
 from statewright.dialects.postgresql_wire import Wire
 
@@ -26,6 +27,8 @@ class Link(Wire):
 
     silence: float = float("inf")
     reached_by: dict[str, Any]
+    meanwhile: Callable[[], bool] | None = None
+    """What to do, piece by piece, while an answer is waited for; it tells whether anything is left."""
     asking: bool = False
     """It is the other connection itself, for which no further one is asked."""
 
@@ -55,6 +58,8 @@ class Link(Wire):
             except StopIteration as done:
                 result: Result = done.value
                 return result
+            if self.meanwhile is not None and wanted == Wait.R:
+                self._work_until_answered(self.meanwhile)
             ready = yield wanted
             # The driver looks around several times a second.
             if ready == Ready.NONE and time.monotonic() > latest:
@@ -63,6 +68,12 @@ class Link(Wire):
                 # The answer may come while the server is asked: there is one more look for it.
                 given_up = not self._is_answered()
                 latest = time.monotonic() + (0 if given_up else self.silence)
+
+    def _work_until_answered(self, work: Callable[[], bool]) -> None:
+        with DefaultSelector() as answers:
+            answers.register(self.fileno(), EVENT_READ)
+            while not answers.select(0) and work():
+                pass
 
     def _is_answered(self) -> bool:
         """Whether the server is at work for this connection, as far as can be found out."""

@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator
 
+from statewright.dialects.arrays import array
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
@@ -64,10 +66,18 @@ class Several(TypeDecorator[Sequence[Any]]):
             return dialect.type_descriptor(Text())
         return dialect.type_descriptor(ARRAY(BigInteger() if self.kind is int else Text()))
 
-    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        return json.dumps(list(value)) if dialect.name == "sqlite" else list(value)
+    # What SQLAlchemy makes of a `process_bind_param` would take the text of an array apart again.
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _as_json if dialect.name == "sqlite" else array
+
+    def literal_processor(self, dialect: Dialect) -> Any:
+        put = self.bind_processor(dialect)
+        quoted: Any = Text().dialect_impl(dialect).literal_processor(dialect)
+        return lambda values: quoted(put(values))
+
+
+def _as_json(values: Sequence[Any]) -> str:
+    return json.dumps([*values])
 
 
 def _checked(value: Any) -> datetime | None:

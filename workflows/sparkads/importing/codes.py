@@ -20,6 +20,7 @@ from sparkads.tables import BY_CODE, Post, table
 from sparkads.video_code import HELD, codes
 from statewright.dialects import among
 from statewright.many import draw_ids
+from statewright.session import by_index
 
 _code, _post = codes.table.c, table(Post).c
 _STATES = tuple(state for state in codes.decisions.states if state not in HELD[1:])
@@ -173,7 +174,9 @@ class CodeRows:
         names = {account_id: name for name, account_id in accounts.ids.items()}
         known: _Known = {}
         chosen = {"accounts": list(names), "fingerprints": list({row.fingerprint for row in rows})}
-        for row in session.connection().execute(_STORED, chosen):
+        with by_index(session) as connection:
+            stored = connection.execute(_STORED, chosen).all()
+        for row in stored:
             name = f"as video code {row.id} ({row.state.replace('_', ' ')})"
             one = _Stored(name, row.item_id, row.days, row.issued_at, row.gone)
             known.setdefault((names[row.account_id], row.fingerprint), []).append(one)

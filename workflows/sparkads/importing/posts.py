@@ -21,6 +21,7 @@ from sparkads.post import posts
 from sparkads.tables import ORIGINAL, ORIGINS, POST_KINDS, PULLED
 from statewright.dialects import among
 from statewright.many import draw_ids
+from statewright.session import by_index
 
 _post = posts.table.c
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)
@@ -93,7 +94,8 @@ class NamedPosts:
 
     def __init__(self, session: Session, facts: Iterable[PostFacts]) -> None:
         items = {item for each in facts for item in (each.item, each.original) if item}
-        rows = session.connection().execute(_STORED, {"items": list(items)}).all()
+        with by_index(session) as connection:
+            rows = connection.execute(_STORED, {"items": list(items)}).all()
         self.ids: dict[str, int] = {row.item_id: row.id for row in rows}
         self.creators: dict[str, str] = {row.item_id: row.creator for row in rows}
         self._known = {

@@ -6,17 +6,18 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from sparkads.errors import RuleBroken, WrongInput
+from sparkads.errors import WrongInput
 from sparkads.importing.accounts import usual_account
 from sparkads.importing.ads import AdRows
 from sparkads.importing.beginning import Done, Occasion, Outcome, Refused
+from sparkads.importing.chunks import CHUNK, Chunk, Chunks
 from sparkads.importing.codes import CodeRows
 from sparkads.importing.history import HistoryRows
 from sparkads.importing.reading import CsvSheet, JsonSheet, Record, open_sheet
@@ -26,17 +27,13 @@ from sparkads.tables import SCHEMA
 from statewright.dialects import violated
 from statewright.errors import Conflict
 from statewright.many import take_stock
-from statewright.session import take_turns
+from statewright.session import meanwhile, take_turns
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
 
-CHUNK = 2_000
-"""Rows in a transaction, at the most: enough to be quick, few enough that other writers get in."""
 STOCK_AFTER = 5
 """How many times more rows must have been taken until the database is to learn anew how many there are."""
-_HEAVY = 4_000_000
-"""Characters after which a chunk ends early, so that memory stays bounded whatever the cells hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +116,7 @@ class _Course:
     def __init__(self, sheet: CsvSheet | JsonSheet, rows: Rows, progress: Callable[[int], None]) -> None:
         self._sheet = sheet
         self._rows = rows
+        self._chunks = Chunks(sheet, rows.read)
         self._progress = progress
         self._counts = dict.fromkeys(Done, 0)
         self._rejected = 0
@@ -127,8 +125,8 @@ class _Course:
     def leniently(self, spark: SparkAds, rejects: Rejects) -> Imported:
         """Take what can be taken, a transaction a chunk."""
         try:
-            for chunk in self._chunks():
-                with spark.transaction() as session:
+            for chunk in self._chunks:
+                with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
                     take_turns(session)
                     for record in self._take(session, chunk):
                         rejects.add(record)
@@ -145,9 +143,9 @@ class _Course:
     def strictly(self, spark: SparkAds, name: str) -> Imported:
         """Take all, or raise ImportRefused."""
         first: Record | None = None
-        with spark.transaction() as session:
+        with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
             take_turns(session)
-            for chunk in self._chunks():
+            for chunk in self._chunks:
                 for rejected in self._take(session, chunk):
                     first = first or rejected
                 self._take_stock(session)
@@ -165,25 +163,7 @@ class _Course:
                 )
         return self._told(None)
 
-    def _chunks(self) -> Iterator[_Chunk]:
-        """Records, and what those without a problem say, read before others are kept from writing."""
-        chunk = _Chunk()
-        weight = 0
-        for record, cells in self._sheet:
-            if record.problem is None:
-                try:
-                    chunk.rows.append(self._rows.read(cells))
-                except (WrongInput, RuleBroken) as wrong:
-                    record.problem = wrong.sentence
-            chunk.records.append(record)
-            weight += record.weight
-            if len(chunk.records) == CHUNK or weight > _HEAVY:
-                yield chunk
-                chunk, weight = _Chunk(), 0
-        if chunk.records:
-            yield chunk
-
-    def _take(self, session: Session, chunk: _Chunk) -> Iterator[Record]:
+    def _take(self, session: Session, chunk: Chunk) -> Iterator[Record]:
         """Take what can be taken of a chunk; the other records, each with its problem."""
         outcomes = iter(_settled(session, self._rows, chunk.rows))
         for record in chunk.records:
@@ -230,14 +210,6 @@ def _settled(session: Session, kind: Rows, rows: Sequence[Any]) -> list[Outcome]
             return [error.sentence if isinstance(error, Conflict) else f"the database refused: {violated(error)}"]
         middle = len(rows) // 2
         return _settled(session, kind, rows[:middle]) + _settled(session, kind, rows[middle:])
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """Records that are taken together, and what those of them say that have no problem."""
-
-    records: list[Record] = field(default_factory=list)
-    rows: list[Any] = field(default_factory=list)
 
 
 @contextmanager

@@ -1,0 +1,73 @@
+"""The chunks in which a sheet is taken: each is read while a server works on the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparkads.errors import RuleBroken, WrongInput
+from sparkads.importing.reading import Cells, CsvSheet, JsonSheet, Record
+
+CHUNK = 2_000
+"""Rows in a transaction, at the most: enough to be quick, few enough that other writers get in."""
+_HEAVY = 4_000_000
+"""Characters after which a chunk ends early, so that memory stays bounded whatever the cells hold."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Records that are taken together, and what those of them say that have no problem."""
+
+    records: list[Record] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
+    weight: int = 0
+
+
+class Chunks:
+    """The chunks of a sheet, read before others are kept from writing."""
+
+    def __init__(self, sheet: CsvSheet | JsonSheet, read: Callable[[Cells], Any]) -> None:
+        self._records = iter(sheet)
+        self._read = read
+        self._next = Chunk()
+        self._wrong: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Chunk]:
+        while True:
+            while self._read_one():
+                pass
+            chunk, self._next = self._next, Chunk()
+            if not chunk.records:
+                return
+            yield chunk
+
+    def read_on(self) -> bool:
+        """Read one more record of the next chunk; False if that is full, or the sheet at its end.
+
+        Raises nothing, not even an interrupt, which would end an exchange with the server in the middle: what goes
+        wrong is raised when it is that chunk's turn.
+        """
+        try:
+            return self._read_one()
+        except BaseException as wrong:  # noqa: BLE001 - raised again
+            self._wrong = wrong
+            return False
+
+    def _read_one(self) -> bool:
+        if self._wrong is not None:
+            raise self._wrong
+        chunk = self._next
+        if len(chunk.records) >= CHUNK or chunk.weight > _HEAVY:
+            return False
+        if (found := next(self._records, None)) is None:
+            return False
+        record, cells = found
+        if record.problem is None:
+            try:
+                chunk.rows.append(self._read(cells))
+            except (WrongInput, RuleBroken) as wrong:
+                record.problem = wrong.sentence
+        chunk.records.append(record)
+        chunk.weight += record.weight
+        return True
