@@ -15,6 +15,7 @@ from sqlalchemy import Engine, event
 
 from sparkads.errors import WrongInput
 from sparkads.importing import Imported, ImportRefused, import_file
+from sparkads.importing.codes import CodeRows
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
 from statewright.errors import StatewrightError
@@ -659,19 +660,36 @@ def test_a_file_of_many_chunks_is_taken_whole(desk, take, monkeypatch):
 
 
 @pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), KeyboardInterrupt()])
-def test_what_ends_the_reading_midway_keeps_whole_chunks(desk, monkeypatch, trouble):
+def test_what_ends_the_reading_midway_keeps_whole_chunks(desk, take, monkeypatch, trouble):
     """Though on a server a chunk is read while the one before it is taken."""
+    read = CodeRows.read
 
-    class Broken(io.BytesIO):
-        def read1(self, size: int | None = -1, /) -> bytes:
-            if self.tell() == len(self.getvalue()):
-                raise trouble
-            return super().read1(size)
+    def broken(rows: CodeRows, cells: Any) -> Any:
+        if cells["code"] == code(5)["code"]:
+            raise trouble
+        return read(rows, cells)
 
+    monkeypatch.setattr(CodeRows, "read", broken)
     monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 2)
     with pytest.raises(type(trouble)):
-        import_file(desk.spark, Broken(text([code(n) for n in range(1, 6)]).encode()), actor="ana")
+        take([code(n) for n in range(1, 7)])
     assert len(desk.spark.codes.list()) == 4
+
+
+def test_a_stream_is_not_waited_for_while_a_chunk_is_taken(desk, monkeypatch):
+    """Whoever writes it may take their time, and others could not write."""
+    course: list[str] = []
+    read = CodeRows.read
+
+    def watched(rows: CodeRows, cells: Any) -> Any:
+        course.append("read")
+        return read(rows, cells)
+
+    monkeypatch.setattr(CodeRows, "read", watched)
+    monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 2)
+    stream = io.BytesIO(text([code(n) for n in range(1, 5)]).encode())
+    import_file(desk.spark, stream, actor="ana", progress=lambda *_: course.append("taken"))
+    assert course == ["read", "read", "taken"] * 2
 
 
 def test_a_database_that_fails_midway_keeps_whole_chunks(desk, take, monkeypatch):

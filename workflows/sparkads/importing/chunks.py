@@ -25,11 +25,15 @@ class Chunk:
 
 
 class Chunks:
-    """The chunks of a sheet, read before others are kept from writing."""
+    """The chunks of a sheet, read before others are kept from writing.
 
-    def __init__(self, sheet: CsvSheet | JsonSheet, read: Callable[[Cells], Any]) -> None:
+    ahead: the sheet is all there; to read on in one that somebody still writes would be to wait for them
+    """
+
+    def __init__(self, sheet: CsvSheet | JsonSheet, read: Callable[[Cells], Any], *, ahead: bool) -> None:
         self._records = iter(sheet)
         self._read = read
+        self._ahead = ahead
         self._next = Chunk()
         self._wrong: BaseException | None = None
 
@@ -43,13 +47,13 @@ class Chunks:
             yield chunk
 
     def read_on(self) -> bool:
-        """Read one more record of the next chunk; False if that is full, or the sheet at its end.
+        """Read one more record of the next chunk; False if it is full, or the sheet at its end or not all there.
 
         Raises nothing, not even an interrupt, which would end an exchange with the server in the middle: what goes
         wrong is raised when it is that chunk's turn.
         """
         try:
-            return self._read_one()
+            return self._ahead and self._read_one()
         except BaseException as wrong:  # noqa: BLE001 - raised again
             self._wrong = wrong
             return False

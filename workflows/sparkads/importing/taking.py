@@ -94,7 +94,8 @@ def import_file(
         with spark.reading() as session:
             usual = usual_account(session)
         rows: Rows = _ROWS[sheet.kind.name](Occasion(spark, actor, usual, spark.now()))
-        course = _Course(sheet, rows, lambda read: progress(stream.tell() if size else read, size))
+        chunks = Chunks(sheet, rows.read, ahead=size is not None)
+        course = _Course(sheet, rows, chunks, lambda read: progress(stream.tell() if size else read, size))
         return course.strictly(spark, name) if strict else course.leniently(spark, Rejects(where, sheet))
 
 
@@ -113,10 +114,12 @@ class Rows(Protocol):
 class _Course:
     """One import: the sheet, how its rows are taken, and what has become of them so far."""
 
-    def __init__(self, sheet: CsvSheet | JsonSheet, rows: Rows, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, sheet: CsvSheet | JsonSheet, rows: Rows, chunks: Chunks, progress: Callable[[int], None]
+    ) -> None:
         self._sheet = sheet
         self._rows = rows
-        self._chunks = Chunks(sheet, rows.read)
+        self._chunks = chunks
         self._progress = progress
         self._counts = dict.fromkeys(Done, 0)
         self._rejected = 0
