@@ -42,8 +42,6 @@ ONLY_TIMERS = ("apscheduler",)
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 BY_WORKERS = {"pgqueuer": 8}
 """Those whose own workers make the calls, several at once; ours are then made by so many threads."""
-SLOW = ("dbos", "procrastinate", "statemachine", "apscheduler", "django_fsm")
-"""Those that would need minutes for as many timers as the others; they are given a hundredth, and so are we."""
 
 
 def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
@@ -60,8 +58,8 @@ def single_calls(bench: Bench, place: Place) -> Iterator[Line]:
 def due_timers(bench: Bench, place: Place) -> Iterator[Line]:
     """Timers that came due during a downtime; each moves its row and writes its history."""
     for peer in _peers_on(place):
-        count = bench.peer_timers // 100 if peer in SLOW else bench.peer_timers
-        ours, theirs = _compared(bench, place, peer, "timers", count, _timers)
+        # They would need minutes for as many as we move in a second or two.
+        ours, theirs = _compared(bench, place, peer, "timers", bench.peer_timers // 100, _timers)
         yield Line(11, f"due timers, against {PEERS[peer]}", place.name, ours, theirs, Target(10, at_least=True))
     count = bench.peer_timers
     if place.name == "PostgreSQL":
