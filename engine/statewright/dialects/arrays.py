@@ -17,10 +17,7 @@ def array(values: Sequence[Any]) -> str | list[Any]:
         (kind,) = kinds
         if write := _ALL_OF.get(kind):
             return f"{{{write(values)}}}"
-    kinds.discard(type(None))
-    if not kinds:
-        return "{" + ",".join(["NULL"] * len(values)) + "}"
-    if not kinds <= _ALL_OF.keys():
+    if not kinds - {type(None)} <= _ALL_OF.keys():
         return list(values)
     return "{" + ",".join(["NULL" if value is None else _ALL_OF[type(value)]([value]) for value in values]) + "}"
 

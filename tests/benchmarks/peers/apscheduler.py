@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore  # type: ignore[import-untyped]
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
-from tests.benchmarks.peers.common import Asked, answer, asked
+from tests.benchmarks.peers.common import Asked, answer, asked, filled
 
 _it: Asked
 _engine: sa.Engine
@@ -31,12 +31,7 @@ def measure(it: Asked) -> None:
     # A job is found by its name, and is told nothing but its row.
     global _it, _engine
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-    _it, _engine = it, sa.create_engine(it.url)
-    with _engine.begin() as connection:
-        for statement in it.tables():
-            connection.execute(sa.text(statement))
-        rows = [{"id": number} for number in range(it.count)]
-        connection.execute(sa.text(f"INSERT INTO code VALUES (:id, '{it.source}')"), rows)
+    _it, _engine = it, filled(it)
     before = _scheduler(it)
     before.start(paused=True)
     due = datetime.now(UTC) + timedelta(seconds=1)

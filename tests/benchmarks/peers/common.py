@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+import sqlalchemy as sa
+
 SINGLE, TIMERS, BARE = "single", "timers", "bare"
 """Calls: each moves one row from pending to authorized and writes its history. Timers: all are due already, and each
 moves its row from authorized to expired and writes its history. Bare timers: they do nothing but be done."""
@@ -86,6 +88,17 @@ def asked() -> Asked:
     """What the command line asks for."""
     scenario, count, url = sys.argv[1:]
     return Asked(scenario, int(count), url)
+
+
+def filled(it: Asked) -> sa.Engine:
+    """The database, with the two tables and their rows."""
+    engine = sa.create_engine(it.url)
+    with engine.begin() as connection:
+        for statement in it.tables():
+            connection.execute(sa.text(statement))
+        rows = [{"id": number} for number in range(it.count)]
+        connection.execute(sa.text(f"INSERT INTO code VALUES (:id, '{it.source}')"), rows)
+    return engine
 
 
 def answer(it: Asked, done: int, seconds: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SQLAlchemyDatasource
-from tests.benchmarks.peers.common import SINGLE, Asked, answer, asked
+from tests.benchmarks.peers.common import SINGLE, Asked, answer, asked, filled
 
 QUEUE = "due"
 PATIENCE = 600.0
@@ -29,13 +29,8 @@ def measure(it: Asked) -> None:
 
 
 def _moving(it: Asked) -> Callable[[int], None]:
-    """Makes the rows; what moves one of them, as a step of a workflow."""
+    """What moves a row, as a step of a workflow."""
     source = SQLAlchemyDatasource.create(it.url)
-    with sa.create_engine(it.url).begin() as connection:
-        for statement in it.tables():
-            connection.execute(sa.text(statement))
-        rows = [{"id": number} for number in range(it.count)]
-        connection.execute(sa.text(f"INSERT INTO code VALUES (:id, '{it.source}')"), rows)
     moving = [sa.text(statement) for statement in it.move(":id")]
 
     def move(row: int) -> None:
@@ -49,7 +44,7 @@ def _moving(it: Asked) -> Callable[[int], None]:
 
 def _calls(it: Asked, config: DBOSConfig) -> None:
     DBOS(config=config)
-    move = _moving(it)
+    move, engine = _moving(it), filled(it)
 
     @DBOS.workflow()
     def authorize(row: int) -> None:
@@ -60,14 +55,14 @@ def _calls(it: Asked, config: DBOSConfig) -> None:
     for number in range(it.count):
         authorize(number)
     seconds = time.perf_counter() - began
-    with sa.create_engine(it.url).connect() as connection:
+    with engine.connect() as connection:
         done = connection.execute(sa.text("SELECT count(*) FROM history")).scalar_one()
     answer(it, done, seconds)
 
 
 def _timers(it: Asked, config: DBOSConfig) -> None:
     DBOS(config=config)
-    move = _moving(it)
+    move, engine = _moving(it), filled(it)
 
     @DBOS.workflow()
     def timer(number: int) -> int:
@@ -102,7 +97,6 @@ def _timers(it: Asked, config: DBOSConfig) -> None:
     launch()
     table = "workflow_status" if it.on_sqlite else "dbos.workflow_status"
     counted = sa.text(f"SELECT count(*) FROM {table} WHERE status = 'SUCCESS'")
-    engine = sa.create_engine(it.url)
     done = 0
     while done < it.count and time.perf_counter() - began < PATIENCE:
         time.sleep(0.05)
