@@ -55,7 +55,7 @@ def _due(at: Column[Any], first: int, last: int) -> Select[*tuple[Any, ...]]:
     days = days.union_all(select(days.c.number + 1).where(days.c.number < last))
     day = days.c.number
     since = case((day > first, _midnight(day)), else_=literal(FIRST_INSTANT, Instant()))
-    rows = select(func.count(at)).where(at >= since, at < _midnight(day + 1)).correlate(days).scalar_subquery()
+    rows = select(func.count()).where(at >= since, at < _midnight(day + 1)).correlate(days).scalar_subquery()
     return select(day.label("day"), rows.label("rows")).order_by(day)
 
 

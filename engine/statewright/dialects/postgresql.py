@@ -183,7 +183,11 @@ _COPY = "COPY"
 
 
 def take_stock(connection: Connection, tables: Sequence[Table]) -> None:
-    """Have the server count and sample its tables: of those just filled it knows nothing, and reads them whole."""
+    """Have the server count and sample its tables: of those just filled it knows nothing, and reads them whole.
+
+    A tenth of the usual sample tells that an index is worth it, in a fifth of the time.
+    """
+    connection.exec_driver_sql("SET LOCAL default_statistics_target = 10")
     connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in tables)}")
 
 
