@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -39,9 +39,6 @@ class Chain:
         self.waiting = waiting
         self.cascaded: dict[tuple[str, str], int] = {}
         self.by_index = session.whole
-        self._step: Callable[[_Ahead, list[_Ahead]], Logged] = (
-            self._step_among_others if self.database.LOCKS_ROWS else self._step_alone
-        )
 
     @property
     def now(self) -> datetime:
@@ -62,13 +59,15 @@ class Chain:
             self._go_by_index()
         own = _Ahead(self.workflow, self.event, steps, {**self.told, "step_row": row})
         ahead: list[_Ahead] = []
-        moved = self._step(own, ahead)
+        # Not kept: a method that its own object holds is garbage that has to be looked for.
+        step = self._step_among_others if self.database.LOCKS_ROWS else self._step_alone
+        moved = step(own, ahead)
         aside, last = moved.aside, moved.last
         while ahead:
             following = ahead.pop()
             if following.reach is not None and not following.reach:
                 continue
-            rows = self._step(following, ahead)
+            rows = step(following, ahead)
             if rows.rows:
                 name = following.workflow.name, following.event
                 self.cascaded[name] = self.cascaded.get(name, 0) + rows.rows

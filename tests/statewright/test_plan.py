@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,23 @@ def test_a_call_in_a_transaction_of_several_has_a_savepoint_of_its_own(theatre: 
         with counting(session) as statements:
             fire(session, seats, "hold", seat, actor="ana")
     assert (statements[0], statements[-1]) == ("SAVEPOINT step", "RELEASE SAVEPOINT step")
+
+
+def test_a_call_leaves_no_garbage_that_has_to_be_looked_for(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (seat,) = add_seats(session, hall, "A1")
+
+    def call(event: str) -> None:
+        with theatre.transaction(whole=True) as session:
+            fire(session, seats, event, seat, actor="ana")
+
+    call("hold")
+    call("lapse")
+    gc.collect()
+    call("hold")
+    call("lapse")
+    assert gc.collect() == 0
 
 
 def test_one_batch_takes_as_many_statements_for_ten_rows_as_for_ten_thousand(theatre: Store) -> None:
