@@ -89,6 +89,10 @@ class Driver:
         """Run words that are told nothing."""
         return self.run(_said(words), {})
 
+    def announce(self, words: str) -> None:
+        """Have words that are told nothing run together with the next statement that is run."""
+        self.ask(_said(words), {})
+
     def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Have a statement run together with the next one that is run; its answer is to be read after that."""
         compiled = statement.compiled.get(self._name) or statement.on(self.dialect, self.database)
@@ -183,7 +187,7 @@ class Sending(Driver):
     def begin(self, words: str, *, few: bool = False) -> None:
         self._fresh = True
         self._ahead.clear()
-        self.ask(_said(words), {})
+        self.announce(words)
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         answer = self.ask(statement, values)
@@ -197,10 +201,10 @@ class Sending(Driver):
         return answer
 
     def go_by_index(self) -> None:
-        self.ask(_said(self.database.BY_INDEX), {})
+        self.announce(self.database.BY_INDEX)
 
     def go_by_choice(self) -> None:
-        self.ask(_said(self.database.BY_CHOICE), {})
+        self.announce(self.database.BY_CHOICE)
 
     def meanwhile(self, work: Callable[[], bool] | None) -> None:
         self._link.meanwhile = work

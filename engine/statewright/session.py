@@ -78,8 +78,8 @@ class StoreSession(Session):
     @property
     def driver(self) -> Driver:
         """The driver's connection, inside the transaction."""
-        if self._wrapped is not None:
-            # After a commit or a rollback of the caller's own, the next transaction begins here.
+        if not self.untouched:
+            # A savepoint of the caller's own begins here, and after a commit or a rollback the next transaction.
             self.connection()
         return self._driver
 

@@ -277,17 +277,20 @@ class _Call:
     @contextmanager
     def _whole_or_not_at_all(self) -> Iterator[None]:
         """A savepoint, in plain SQL: SQLAlchemy's own costs three times as much, and each call makes one."""
-        say = self.session.driver.say
-        say("SAVEPOINT step")
+        driver = self.session.driver
+        driver.announce("SAVEPOINT step")
         try:
             yield
         except BaseException:
             # After some failures, the database has ended the whole transaction itself, or is gone.
             with suppress(DBAPIError, PendingRollbackError):
-                say("ROLLBACK TO SAVEPOINT step")
-                say("RELEASE SAVEPOINT step")
+                driver.say("ROLLBACK TO SAVEPOINT step")
+                driver.say("RELEASE SAVEPOINT step")
             raise
-        say("RELEASE SAVEPOINT step")
+        driver.announce("RELEASE SAVEPOINT step")
+        if not self.session.untouched:
+            # What SQLAlchemy says comes by another way, and must not come before.
+            driver.answered()
 
     def _refresh(self) -> None:
         """Let rows that the caller holds in this session show what became of them."""

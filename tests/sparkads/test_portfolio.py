@@ -421,6 +421,20 @@ class TestOwnTransaction:
         assert desk.states(code, ad) == ["in_review", "in_review"]
         assert spark.codes.get(code).expires_at == code.expires_at + 30 * DAY
 
+    def test_a_part_of_a_transaction_that_fails_is_undone_alone(self, desk, spark):
+        code, other = desk.code(desk.post()), desk.code(desk.post())
+
+        def spoil(session: Session) -> None:
+            with spark.transaction(session):
+                spark.codes.revoke(code, actor="mia", session=session)
+                raise ZeroDivisionError
+
+        with spark.transaction() as session:
+            with pytest.raises(ZeroDivisionError):
+                spoil(session)
+            spark.codes.revoke(other, actor="mia", session=session)
+        assert desk.states(code, other) == ["authorized", "revoked"]
+
     def test_the_callers_own_tables_take_part(self, desk, spark):
         code = desk.code(desk.post())
         desk.sql("CREATE TABLE invoice (code_id INTEGER, euros INTEGER)")

@@ -860,6 +860,34 @@ def test_the_callers_own_rows_are_committed_and_rolled_back_with_the_move(theatr
         assert states(session, THEATRE) == {("hall", 1): "running"} == replay(entries(session))
 
 
+def test_a_savepoint_of_the_callers_own_undoes_the_moves_in_it(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (seat,) = add_seats(session, hall, "A1")
+    with theatre.transaction() as session:
+        with session.begin_nested() as undone:
+            fire(session, seats, "hold", seat, actor="ana")
+            undone.rollback()
+        with pytest.raises(EventNotPossible, match="cannot lapse seat"):
+            fire(session, seats, "lapse", seat, actor="ana")
+
+
+def test_savepoints_of_calls_and_of_their_caller_end_in_their_order(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        (hall,) = add_halls(session, {})
+        (seat,) = add_seats(session, hall, "A1")
+    with theatre.transaction() as session:
+        fire(session, seats, "hold", seat, actor="ana")
+        with session.begin_nested():
+            fire(session, seats, "lapse", seat, actor="ana")
+        with session.begin_nested() as undone:
+            fire(session, seats, "smash", seat, actor="ana")
+            undone.rollback()
+        fire(session, seats, "take", seat, actor="ana")
+    with theatre.reading() as session:
+        assert [entry.event for entry in history(session, "seat", seat)] == ["start", "hold", "lapse", "take"]
+
+
 # Against rogue SQL
 
 

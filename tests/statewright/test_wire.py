@@ -115,22 +115,44 @@ def test_a_connection_that_ends_meanwhile_is_told_at_once(link: Link) -> None:
     assert link.broken
 
 
-def test_a_call_of_its_own_is_two_ways_to_the_server_and_back(
-    theatre_on_a_server: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def seat(theatre_on_a_server: Store) -> int:
     with theatre_on_a_server.transaction() as session:
         (hall,) = add_halls(session, {})
         (seat,) = add_seats(session, hall, "A1")
+    return seat
+
+
+@pytest.fixture
+def sent(seat: int, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What is sent from here on, and what of it together."""
     exchange, sent = Link.exchange, []
 
-    def counted(link: Link, together: list[tuple[Compiled, list[object]]]) -> object:
+    def noted(link: Link, together: list[tuple[Compiled, list[object]]]) -> object:
         sent.append([each.sql for each, _ in together])
         return exchange(link, together)
 
-    monkeypatch.setattr(Link, "exchange", counted)
+    monkeypatch.setattr(Link, "exchange", noted)
+    return sent
+
+
+def test_a_call_of_its_own_is_two_ways_to_the_server_and_back(
+    theatre_on_a_server: Store, seat: int, sent: list[list[str]]
+) -> None:
     with theatre_on_a_server.transaction(whole=True) as session:
         fire(session, seats, "hold", seat, actor="ana")
     assert (len(sent), sent[0][0], sent[-1]) == (2, "BEGIN ISOLATION LEVEL READ COMMITTED", ["COMMIT"])
+
+
+def test_each_call_of_several_is_one_way_with_its_savepoint(
+    theatre_on_a_server: Store, seat: int, sent: list[list[str]]
+) -> None:
+    with theatre_on_a_server.transaction() as session:
+        fire(session, seats, "hold", seat, actor="ana")
+        fire(session, seats, "lapse", seat, actor="ana")
+    assert len(sent) == 3
+    assert sent[1][:2] == ["RELEASE SAVEPOINT step", "SAVEPOINT step"]
+    assert sent[2] == ["RELEASE SAVEPOINT step", "COMMIT"]
 
 
 # What is done while an answer is waited for

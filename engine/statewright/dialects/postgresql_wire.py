@@ -108,10 +108,11 @@ def _results(pgconn: Any) -> Generator[Wait, Ready | int, list[Any]]:
             ended = True
             continue
         ended = False
-        if result.status == ExecStatus.PIPELINE_SYNC:
+        status = result.status
+        if status == ExecStatus.PIPELINE_SYNC:
             if wrong:
                 raise wrong
             return found
-        if result.status == ExecStatus.FATAL_ERROR:
+        if status == ExecStatus.FATAL_ERROR:
             wrong = wrong or error_from_result(result)
         found.append(result)

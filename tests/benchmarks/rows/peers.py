@@ -92,7 +92,7 @@ def _calls(place: Place, count: int, *, threads: int) -> float:
     ):
 
         def authorize(row: int) -> None:
-            with store.transaction() as session:
+            with store.transaction(whole=True) as session:
                 fire(session, timers, "authorize", row, actor="bench")
 
         return timed(lambda: [*pool.map(authorize, range(1, count + 1))])
