@@ -114,6 +114,9 @@ class Driver:
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
 
+    def share(self) -> None:
+        """Others run statements on this connection from here on: nothing may wait for the next one of ours."""
+
     def meanwhile(self, work: Callable[[], bool] | None) -> None:
         """Have this done, piece by piece until it tells that nothing is left, while an answer is waited for."""
 
@@ -186,6 +189,7 @@ class Sending(Driver):
 
     def begin(self, words: str, *, few: bool = False) -> None:
         self._fresh = True
+        self._shared = False
         self._ahead.clear()
         self.announce(words)
 
@@ -198,6 +202,8 @@ class Sending(Driver):
         compiled = statement.compiled.get(self._name) or statement.on(self.dialect, self.database)
         answer = Answer()
         self._ahead.append((compiled, compiled.bound(values), answer))
+        if self._shared:
+            self.answered()
         return answer
 
     def go_by_index(self) -> None:
@@ -205,6 +211,10 @@ class Sending(Driver):
 
     def go_by_choice(self) -> None:
         self.announce(self.database.BY_CHOICE)
+
+    def share(self) -> None:
+        self.answered()
+        self._shared = True
 
     def meanwhile(self, work: Callable[[], bool] | None) -> None:
         self._link.meanwhile = work

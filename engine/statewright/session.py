@@ -95,7 +95,7 @@ class StoreSession(Session):
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
         if self._wrapped is None:
-            self._driver.answered()
+            self._driver.share()
             self._driver.pooled.info[BEGUN] = True
             self._wrapped = Connection(self._engine, connection=self._driver.pooled)
         return self._wrapped
@@ -160,10 +160,8 @@ def by_index(session: Session) -> Iterator[Connection]:
     mine = of_a_store(session)
     connection, driver = mine.connection(), mine.driver
     driver.go_by_index()
-    driver.answered()
     yield connection
     driver.go_by_choice()
-    driver.answered()
 
 
 @contextmanager

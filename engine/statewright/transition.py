@@ -288,9 +288,6 @@ class _Call:
                 driver.say("RELEASE SAVEPOINT step")
             raise
         driver.announce("RELEASE SAVEPOINT step")
-        if not self.session.untouched:
-            # What SQLAlchemy says comes by another way, and must not come before.
-            driver.answered()
 
     def _refresh(self) -> None:
         """Let rows that the caller holds in this session show what became of them."""

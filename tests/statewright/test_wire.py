@@ -9,12 +9,13 @@ import psycopg
 import pytest
 from sqlalchemy import BigInteger, Text, cast, literal, select, text
 from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.exc import DBAPIError
 from tests.statewright.halls import add_halls, add_seats, halls, seats
 
 from statewright.dialects import postgresql
 from statewright.dialects.postgresql_link import Link
 from statewright.dialects.postgresql_wire import SENT_UNPREPARED
-from statewright.session import meanwhile
+from statewright.session import hold, locking, meanwhile
 from statewright.statement import Compiled, Statement, parameter
 from statewright.store import Store
 from statewright.testing import temporary_database
@@ -153,6 +154,20 @@ def test_each_call_of_several_is_one_way_with_its_savepoint(
     assert len(sent) == 3
     assert sent[1][:2] == ["RELEASE SAVEPOINT step", "SAVEPOINT step"]
     assert sent[2] == ["RELEASE SAVEPOINT step", "COMMIT"]
+
+
+def test_rows_are_locked_before_the_caller_looks_whoever_runs_the_look(
+    theatre_on_a_server: Store, seat: int
+) -> None:
+    lock = locking(seats.id, seats.id == seat)
+    for shared in (False, True):
+        with theatre_on_a_server.transaction() as session, theatre_on_a_server.transaction() as other:
+            if shared:
+                session.connection()
+            hold(session, lock)
+            session.connection().execute(select(seats.id))
+            with pytest.raises(DBAPIError, match="could not obtain lock"):
+                other.connection().execute(select(seats.id).with_for_update(nowait=True)).all()
 
 
 # What is done while an answer is waited for
