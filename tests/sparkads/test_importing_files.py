@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import re
 import stat
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -306,3 +308,31 @@ class TestRejects:
     def test_nothing_is_made_when_all_is_taken(self, take, tmp_path):
         assert take(HEAD + FIRST).rejects is None
         assert not list(tmp_path.glob("*rejects*"))
+
+
+class TestGarbage:
+    """Python looks through all that is held, again and again, unless it is told that a chunk is much."""
+
+    def test_none_is_looked_for_in_the_middle_of_a_chunk(self, take):
+        row = "#kZ7+q{0:06d}/aBcDeFg=,73000000000000{0:05d},@mia,30,2026-02-20T12:00:00Z"
+        looks: list[str] = []
+        gc.callbacks.append(lambda phase, _found: looks.append(phase))
+        try:
+            done = take("\n".join(["code,post,creator,days,issued_at", *map(row.format, range(3000))]))
+        finally:
+            gc.callbacks.pop()
+        assert done.taken == 3000
+        # In the end, at the most.
+        assert looks.count("start") <= 1
+
+    @pytest.mark.parametrize("usual", [700, 0, 1_000_000], ids=["often", "never", "rarely"])
+    @pytest.mark.parametrize("content", [HEAD + FIRST, "no,columns,of,ours"], ids=["taken", "refused"])
+    def test_it_is_looked_for_afterwards_as_before(self, take, usual, content):
+        before = gc.get_threshold()
+        gc.set_threshold(usual, *before[1:])
+        try:
+            with suppress(WrongInput):
+                take(content)
+            assert gc.get_threshold() == (usual, *before[1:])
+        finally:
+            gc.set_threshold(*before)

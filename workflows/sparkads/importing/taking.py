@@ -19,6 +19,7 @@ from sparkads.importing.ads import AdRows
 from sparkads.importing.beginning import Done, Occasion, Outcome, Refused
 from sparkads.importing.chunks import CHUNK, Chunk, Chunks
 from sparkads.importing.codes import CodeRows
+from sparkads.importing.garbage import room_for_a_chunk
 from sparkads.importing.history import HistoryRows
 from sparkads.importing.reading import CsvSheet, JsonSheet, Record, open_sheet
 from sparkads.importing.rejects import Rejects
@@ -87,7 +88,7 @@ def import_file(
     when the rejects cannot be written; what was taken before stays.
     """
     name = name or (str(source) if isinstance(source, Path) else "standard input")
-    with _opened(source, name) as (stream, size), open_sheet(stream, name) as sheet:
+    with room_for_a_chunk(), _opened(source, name) as (stream, size), open_sheet(stream, name) as sheet:
         where = rejects or _beside(source, "csv" if isinstance(sheet, CsvSheet) else "jsonl")
         if isinstance(source, Path) and where.exists() and where.samefile(source):
             raise WrongInput(f'cannot write the rejects over "{name}" while it is read; name another file')
