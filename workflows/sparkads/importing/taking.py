@@ -78,7 +78,7 @@ def import_file(
     """Take codes, ads or history from CSV or JSON lines; which of them, its columns tell.
 
     A file may be imported again: rows that are known stay as they are. A row that cannot be taken is written
-    to the rejects file, and the others are taken.
+    to the rejects file, and the others are taken. Meanwhile Python looks for garbage more rarely.
 
     name:     what the source is called in sentences; its path unless given
     strict:   take all rows, in one transaction, or none
