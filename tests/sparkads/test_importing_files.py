@@ -316,11 +316,15 @@ class TestGarbage:
     def test_none_is_looked_for_in_the_middle_of_a_chunk(self, take):
         row = "#kZ7+q{0:06d}/aBcDeFg=,73000000000000{0:05d},@mia,30,2026-02-20T12:00:00Z"
         looks: list[str] = []
-        gc.callbacks.append(lambda phase, _found: looks.append(phase))
+
+        def look(phase: str, _found: dict[str, int]) -> None:
+            looks.append(phase)
+
+        gc.callbacks.append(look)
         try:
             done = take("\n".join(["code,post,creator,days,issued_at", *map(row.format, range(3000))]))
         finally:
-            gc.callbacks.pop()
+            gc.callbacks.remove(look)
         assert done.taken == 3000
         # In the end, at the most.
         assert looks.count("start") <= 1

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 ROOM = 100_000
 """Objects that are made and not yet let go before Python looks for garbage; a chunk has some fifteen thousand.
 
-It usually looks after 700, and so would go through a chunk again and again: a sixth of the time of an import.
+It usually looks after 700, and so would go through a chunk again and again: an eighth of the time of an import.
 """
 
 
