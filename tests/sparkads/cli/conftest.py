@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -119,6 +120,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts `sparkads` as a process of its own; whatever still runs in the end is killed."""
     running: list[subprocess.Popen[str]] = []
+    # Tests that run in the background ignore Ctrl-C, and so would whatever they start.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start_one(*words: object, terminal: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -138,6 +141,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in running:
         process.kill()
         process.communicate()
+    signal.signal(signal.SIGINT, usual)
 
 
 def _clean_environment() -> dict[str, str]:
