@@ -51,6 +51,17 @@ def test_two_creators_codes_may_be_there_before_the_ad(desk, kind):
     assert [code.id for code in desk.spark.ads.codes(ad)] == [code.id for code in codes]
 
 
+def test_two_creators_codes_are_listed_by_id_whichever_was_written_last(desk):
+    original = desk.post()
+    derived = desk.duet(original)
+    codes = [desk.code(derived), desk.code(original)]
+    ad = desk.live(derived)
+    desk.sql("ANALYZE")  # PostgreSQL reads a small table in the order in which its rows were written
+    for written in codes:
+        desk.spark.codes.extend(written, days=60, actor="alice")
+        assert [code.id for code in desk.spark.ads.codes(ad)] == [code.id for code in codes]
+
+
 def test_two_creators_are_not_needed_for_the_original_alone(desk):
     original = desk.post()
     desk.duet(original)

@@ -220,10 +220,11 @@ class Ads(Noun[SparkAd]):
             return until
 
     def codes(self, ad: SparkAd | int, *, session: Session | None = None) -> Sequence[VideoCode]:
-        """The codes that serve the ad."""
+        """The codes that serve the ad, by id."""
         with self.spark.reading(session) as reading:
             serving = select(_need.code_id).where(_need.ad_id == id_of(ad))
-            return reading.exec(select_rows(VideoCode).where(col(VideoCode.id).in_(serving))).all()
+            codes = select_rows(VideoCode).where(col(VideoCode.id).in_(serving))
+            return reading.exec(codes.order_by(col(VideoCode.id))).all()
 
     def named(self, ad_group: AdGroup | int, name: str, *, session: Session | None = None) -> SparkAd | None:
         """The ad group's ad of this name that is not deleted, if there is one."""
