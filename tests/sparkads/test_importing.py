@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 from sparkads.errors import WrongInput
 from sparkads.importing import Imported, ImportRefused, import_file
 from sparkads.importing.codes import CodeRows
+from sparkads.importing.piece import Piece
 from sparkads.portfolio import SparkAds
 from sparkads.settings import Settings
 from statewright.errors import StatewrightError
@@ -659,18 +660,38 @@ def test_a_file_of_many_chunks_is_taken_whole(desk, take, monkeypatch):
     assert counts(take([code(n, days=60 if n == 9 else 30) for n in range(1, 11)])) == (0, 9, 1)
 
 
+def test_each_row_is_told_its_first_problem_and_the_others_beside_it_are_taken(desk, take):
+    """Rows are read a hundred at a time."""
+    wrong: dict[int, tuple[dict[str, str], str]] = {
+        3: ({"days": "a month"}, "the days to be a whole number"),
+        50: ({"post": ""}, "a post's id or URL, got nothing"),
+        51: ({"issued_at": "yesterday", "state": "sold"}, "issued_at to be a date and time"),
+        99: ({"state": "sold"}, "the state of the code to be one of"),
+        100: ({"code": "", "days": "31"}, "a video code, got nothing"),
+        149: ({"expires_at": "2026-02-21T12:00:00Z"}, "the end of its 30 days or, if it was extended, later"),
+    }
+    done = take([code(n, **wrong.get(n, ({}, ""))[0]) for n in range(250)])
+    assert counts(done) == (244, 0, 6)
+    rejected = csv.DictReader(io.StringIO(done.rejects.read_text()))
+    told = {int(row["line"]) - 2: row["problem"] for row in rejected}
+    assert told.keys() == wrong.keys()
+    assert [n for n, (_, problem) in wrong.items() if problem not in told[n]] == []
+    assert len(desk.spark.codes.list(limit=None)) == 244
+
+
 @pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), KeyboardInterrupt()])
 def test_what_ends_the_reading_midway_keeps_whole_chunks(desk, take, monkeypatch, trouble):
     """Though on a server a chunk is read while the one before it is taken."""
     read = CodeRows.read
 
-    def broken(rows: CodeRows, cells: Any) -> Any:
-        if cells["code"] == code(5)["code"]:
+    def broken(rows: CodeRows, piece: Piece) -> Any:
+        if code(5)["code"] in piece.column("code"):
             raise trouble
-        return read(rows, cells)
+        return read(rows, piece)
 
     monkeypatch.setattr(CodeRows, "read", broken)
     monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 2)
+    monkeypatch.setattr("sparkads.importing.chunks.PIECE", 1)
     with pytest.raises(type(trouble)):
         take([code(n) for n in range(1, 7)])
     assert len(desk.spark.codes.list()) == 4
@@ -681,12 +702,13 @@ def test_a_stream_is_not_waited_for_while_a_chunk_is_taken(desk, monkeypatch):
     course: list[str] = []
     read = CodeRows.read
 
-    def watched(rows: CodeRows, cells: Any) -> Any:
+    def watched(rows: CodeRows, piece: Piece) -> Any:
         course.append("read")
-        return read(rows, cells)
+        return read(rows, piece)
 
     monkeypatch.setattr(CodeRows, "read", watched)
     monkeypatch.setattr("sparkads.importing.chunks.CHUNK", 2)
+    monkeypatch.setattr("sparkads.importing.chunks.PIECE", 1)
     stream = io.BytesIO(text([code(n) for n in range(1, 5)]).encode())
     import_file(desk.spark, stream, actor="ana", progress=lambda *_: course.append("taken"))
     assert course == ["read", "read", "taken"] * 2

@@ -103,6 +103,20 @@ class TestForms:
             **lines[1],
         }
 
+    def test_lines_of_json_need_not_have_the_same_keys(self, take, desk):
+        row = {"post": MIA, "days": 30, "issued_at": "now-1d"}
+        rows = [
+            {**row, "code": "#kZ7+q000001/aBcDeFg="},
+            {"code": "#kZ7+q000002/aBcDeFg=", **row, "state": "authorized"},
+            {**row, "code": "#kZ7+q000003/aBcDeFg=", "state": "revoked", "reason": "Mia changed her mind"},
+            {"code": "#kZ7+q000004/aBcDeFg=", "days": 30, "issued_at": "now-1d"},
+            {},
+            {**row, "code": "#kZ7+q000005/aBcDeFg="},
+        ]
+        done = take("\n".join(map(json.dumps, rows)))
+        assert (done.taken, done.rejected) == (4, 2)
+        assert [code.state for code in desk.spark.codes.list()] == ["pending", "authorized", "revoked", "pending"]
+
     def test_lines_that_are_no_json_are_rejected_alone(self, take):
         row = json.dumps({"code": "#kZ7+q000001/aBcDeFg=", "post": MIA, "days": 30, "issued_at": "now-1d"})
         done = take(f'{row}\nnot json\n[1]\n{{"kode": 1}}\n{row}\n')

@@ -61,9 +61,9 @@ def test_a_call_leaves_no_garbage_that_has_to_be_looked_for(theatre: Store) -> N
 
     def garbage_of_two_calls() -> int:
         gc.collect()
-        for event in ("hold", "lapse"):
+        for moved in ("hold", "lapse"):
             with theatre.transaction(whole=True) as session:
-                fire(session, seats, event, seat, actor="ana")
+                fire(session, seats, moved, seat, actor="ana")
         return gc.collect()
 
     garbage_of_two_calls()

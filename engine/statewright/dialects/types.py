@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator
@@ -98,13 +97,7 @@ def _in_utc(value: datetime | None) -> datetime | None:
 
 def _as_number(value: Any) -> int | None:
     at = _checked(value)
-    return None if at is None else _microseconds(at)
-
-
-@lru_cache(maxsize=64)
-def _microseconds(at: datetime) -> int:
-    # Every statement of a step is told the same instant.
-    return (at - EPOCH) // MICROSECOND
+    return None if at is None else (at - EPOCH) // MICROSECOND
 
 
 def _from_number(value: int | None) -> datetime | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -13,12 +12,14 @@ from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.beginning import Beginning, begin
 from sparkads.importing.cells import choice
 from sparkads.portfolio.noun import text
+from statewright.dialects import among
 from statewright.many import insert_all
 
 USUAL = "default"
 """What the account is called that an import makes when there is none and no row names one."""
 
 _account = accounts.table.c
+_STORED = select(_account.name, _account.id, _account.state).where(among(_account.name, "names"))
 
 
 def usual_account(session: Session) -> str | None:
@@ -31,7 +32,6 @@ def usual_account(session: Session) -> str | None:
     return USUAL if not found or session.connection().execute(usual).first() else None
 
 
-@lru_cache(maxsize=1_000)
 def account_of(cell: str, usual: str | None) -> str:
     """The account that a row means. Raises WrongInput when it names none and there are several."""
     if cell.strip():
@@ -50,8 +50,7 @@ class NamedAccounts:
     """The accounts that rows name, and those that must be made for them."""
 
     def __init__(self, session: Session, names: Iterable[str]) -> None:
-        chosen = select(_account.name, _account.id, _account.state).where(_account.name.in_(set(names)))
-        rows = session.connection().execute(chosen).all()
+        rows = session.connection().execute(_STORED, {"names": [*set(names)]}).all()
         self.ids: dict[str, int] = {row.name: row.id for row in rows}
         self._states: dict[str, str] = {row.name: row.state for row in rows}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, bindparam, func, select, update
@@ -13,9 +14,10 @@ from sqlmodel import Session
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
 from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted
-from sparkads.importing.cells import choice
+from sparkads.importing.cells import choice, if_any
 from sparkads.importing.groups import COLUMNS, GroupFacts, NamedGroups, group_facts
 from sparkads.importing.identities import Key, NamedIdentities
+from sparkads.importing.piece import Piece
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts, push
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.ads import over_cap
@@ -99,25 +101,25 @@ class AdRows:
         self._occasion = occasion
         self._groups: dict[tuple[str, ...], GroupFacts] = {}
 
-    def read(self, cells: Mapping[str, str]) -> AdRow:
-        """What a row says. Raises WrongInput."""
-        account = account_of(cells.get("account", ""), self._occasion.usual)
-        identity, handle = cells.get("identity", "").strip(), cells.get("handle", "").strip()
-        state, identity_state = cells.get("state", "").strip(), cells.get("identity_state", "").strip()
-        return AdRow(
-            account=account,
-            account_state=account_state(cells.get("account_state", "")),
-            group=self._group(account, cells),
-            name=text("a name for the ad", cells.get("name", "")),
-            post=post_facts(cells),
-            identity=choice("the identity", identity, IDENTITY_KINDS, also=_IDENTITIES) if identity else None,
-            handle=handle_of(handle) if handle else None,
-            identity_state=choice("the state of the identity", identity_state, ("usable", "pending", "withdrawn"))
-            if identity_state
-            else "usable",
-            state=choice("the state of the ad", state, ads.decisions.states, also=_STATES) if state else "pending",
-            reason=cells.get("reason", "").strip() or None,
-            codes=tuple(cells["codes"].split()) if "codes" in cells else None,
+    def read(self, piece: Piece) -> list[AdRow]:
+        """What each row says; None for one with a problem."""
+        accounts = piece.each("account", partial(account_of, usual=self._occasion.usual))
+        kind = partial(choice, "the identity", known=IDENTITY_KINDS, also=_IDENTITIES)
+        usable = partial(choice, "the state of the identity", known=("usable", "pending", "withdrawn"))
+        state = partial(choice, "the state of the ad", known=ads.decisions.states, also=_STATES)
+        return piece.made(
+            AdRow,
+            account=accounts,
+            account_state=piece.each("account_state", account_state),
+            group=piece.map(self._group, accounts, piece.by_row()),
+            name=piece.each("name", partial(text, "a name for the ad")),
+            post=post_facts(piece),
+            identity=piece.each("identity", if_any(kind, None)),
+            handle=piece.each("handle", if_any(handle_of, None)),
+            identity_state=piece.each("identity_state", if_any(usable, "usable")),
+            state=piece.each("state", if_any(state, "pending")),
+            reason=piece.each("reason", if_any(str.strip, None)),
+            codes=piece.each("codes", lambda cell: tuple(cell.split()) if "codes" in piece else None),
         )
 
     def take(self, session: Session, rows: Sequence[AdRow]) -> list[Outcome]:

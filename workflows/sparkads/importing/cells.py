@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from typing import TypeVar
 
 from sparkads.errors import WrongInput
 from sparkads.portfolio.noun import aware
 from sparkads.secret import masked
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 _RELATIVE = re.compile(r"now(?:[+-]\d{1,9}[smhdw])*", re.ASCII | re.IGNORECASE)
 _STEP = re.compile(r"([+-]\d+)([smhdw])", re.ASCII | re.IGNORECASE)
@@ -54,7 +57,6 @@ def whole(name: str, cell: str) -> int:
     return int(found[1])
 
 
-@lru_cache(maxsize=100)
 def days(cell: str) -> int:
     """So many days, with or without the word. Raises WrongInput."""
     return whole("the days", _DAYS.sub("", cell.strip()))
@@ -68,6 +70,11 @@ def yes(name: str, cell: str) -> bool:
     if word in ("", "no", "n", "false", "0"):
         return False
     raise WrongInput(f"expected {name} to be yes or no, got {shown(cell.strip())}")
+
+
+def if_any(read: Callable[[str], T], blank: U) -> Callable[[str], T | U]:
+    """A way to read cells by which one with nothing in it says `blank`."""
+    return lambda cell: read(cell) if cell.strip() else blank
 
 
 def choice(name: str, cell: str, known: Collection[str], *, also: Mapping[str, str] | None = None) -> str:

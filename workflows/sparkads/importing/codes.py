@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
@@ -13,7 +14,8 @@ from sqlmodel import Session
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
 from sparkads.importing.beginning import Done, Occasion, Outcome, Refused, came_deleted, insert_begun
-from sparkads.importing.cells import choice, days, instant, is_relative
+from sparkads.importing.cells import choice, days, if_any, instant, is_relative
+from sparkads.importing.piece import Piece
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts
 from sparkads.secret import clean, fingerprint, hint
 from sparkads.tables import BY_CODE, Post, table
@@ -41,7 +43,6 @@ class CodeRow:
     account: str
     account_state: str
     post: PostFacts
-    item: str
     secret: str | None = field(repr=False)
     fingerprint: str
     hint: str
@@ -58,6 +59,11 @@ class CodeRow:
     @property
     def gone(self) -> bool:
         return self.state == "deleted"
+
+    @property
+    def item(self) -> str:
+        """TikTok's id of the post."""
+        return self.post.item or ""
 
 
 @dataclass(slots=True)
@@ -84,35 +90,34 @@ class CodeRows:
     def __init__(self, occasion: Occasion) -> None:
         self._occasion = occasion
 
-    def read(self, cells: Mapping[str, str]) -> CodeRow:
-        """What a row says. Raises WrongInput."""
-        given, issued = cells.get("code", ""), cells.get("issued_at", "")
-        state, authorized = cells.get("state", "").strip(), cells.get("authorized_at", "").strip()
-        masked = _MASK in given
-        secret = clean(given)
-        mark = cells.get("fingerprint", "").strip() if masked else fingerprint(secret)
-        if not mark:
-            raise WrongInput(_MASKED)
-        duration = days(cells.get("days", ""))
-        issued_at = instant("issued_at", issued, now=self._occasion.now)
-        post = post_facts(cells)
-        if not masked:
-            self._occasion.spark.codes.check_issue(duration, issued_at, now=self._occasion.now)
-        return CodeRow(
-            account=account_of(cells.get("account", ""), self._occasion.usual),
-            account_state=account_state(cells.get("account_state", "")),
-            post=post,
-            item=post.item or "",
-            secret=None if masked else secret,
-            fingerprint=mark,
-            hint=secret if masked else hint(secret),
-            days=duration,
+    def read(self, piece: Piece) -> list[CodeRow]:
+        """What each row says; None for one with a problem."""
+        told = partial(instant, now=self._occasion.now)
+        cleaned = piece.map(clean, piece.column("code"))
+        fingerprints = piece.map(_fingerprint, cleaned, piece.each("fingerprint", str.strip))
+        durations = piece.each("days", days)
+        issued = piece.column("issued_at")
+        issued_at = piece.map(partial(told, "issued_at"), issued)
+        posts = post_facts(piece)
+        piece.map(self._check_issue, cleaned, durations, issued_at)
+        state = partial(choice, "the state of the code", known=_STATES, also=_ALSO)
+        return piece.made(
+            CodeRow,
+            account=piece.each("account", partial(account_of, usual=self._occasion.usual)),
+            account_state=piece.each("account_state", account_state),
+            post=posts,
+            secret=piece.map(_secret, cleaned),
+            fingerprint=fingerprints,
+            hint=piece.map(_hint, cleaned),
+            days=durations,
             issued_at=issued_at,
             issued=issued,
-            expires_at=self._end(cells.get("expires_at", "").strip(), days=duration, issued_at=issued_at),
-            authorized_at=instant("authorized_at", authorized, now=self._occasion.now) if authorized else None,
-            state=choice("the state of the code", state, _STATES, also=_ALSO) if state else "pending",
-            reason=cells.get("reason", "").strip() or None,
+            expires_at=piece.map(
+                _end, piece.each("expires_at", if_any(partial(told, "expires_at"), None)), durations, issued_at
+            ),
+            authorized_at=piece.each("authorized_at", if_any(partial(told, "authorized_at"), None)),
+            state=piece.each("state", if_any(state, "pending")),
+            reason=piece.each("reason", if_any(str.strip, None)),
         )
 
     def take(self, session: Session, rows: Sequence[CodeRow]) -> list[Outcome]:
@@ -133,17 +138,9 @@ class CodeRows:
             self._insert(session, {number: rows[number] for number in new}, accounts, posts)
         return outcomes
 
-    def _end(self, told: str, *, days: int, issued_at: datetime) -> datetime:
-        end = issued_at + timedelta(days=days)
-        if not told:
-            return end
-        expires_at = instant("expires_at", told, now=self._occasion.now)
-        if expires_at < end:
-            raise WrongInput(
-                f"expected expires_at to be the end of its {days} days or, if it was extended, later; "
-                f"got {expires_at.isoformat()}, they end on {end.isoformat()}"
-            )
-        return expires_at
+    def _check_issue(self, code: str, days: int, issued_at: datetime) -> None:
+        if _MASK not in code:
+            self._occasion.spark.codes.check_issue(days, issued_at, now=self._occasion.now)
 
     def _judge(
         self,
@@ -214,7 +211,32 @@ class CodeRows:
             session.connection().execute(remarked, marked)
         creators = {(accounts.ids[row.account], posts.creators[row.item]) for row in rows.values()}
         spark.accounts.identities_for(session, creators, kind=BY_CODE, actor=actor)
-        spark.codes.serve(session, _code.id.between(min(number_of), max(number_of)), actor=actor)
+        spark.codes.serve_new(session, min(number_of), max(number_of), actor=actor)
+
+
+def _fingerprint(code: str, told: str) -> str:
+    mark = told if _MASK in code else fingerprint(code)
+    if not mark:
+        raise WrongInput(_MASKED)
+    return mark
+
+
+def _secret(code: str) -> str | None:
+    return None if _MASK in code else code
+
+
+def _hint(code: str) -> str:
+    return code if _MASK in code else hint(code)
+
+
+def _end(told: datetime | None, days: int, issued_at: datetime) -> datetime:
+    end = issued_at + timedelta(days=days)
+    if told is not None and told < end:
+        raise WrongInput(
+            f"expected expires_at to be the end of its {days} days or, if it was extended, later; "
+            f"got {told.isoformat()}, they end on {end.isoformat()}"
+        )
+    return told or end
 
 
 def _stored(condition: ColumnElement[bool]) -> Select[Any]:

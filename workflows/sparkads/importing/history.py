@@ -15,6 +15,7 @@ from sqlmodel import Session
 from sparkads.errors import WrongInput
 from sparkads.importing.beginning import Done, Occasion, Outcome
 from sparkads.importing.cells import choice, instant, shown, yes
+from sparkads.importing.piece import Piece
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import text
 from sparkads.portfolio.posts import item_of
@@ -69,39 +70,9 @@ class HistoryRows:
         self._occasion = occasion
         self._causes: dict[int, int] = {}
 
-    def read(self, cells: Mapping[str, str]) -> HistoryRow:
-        """What a row says. Raises WrongInput."""
-        workflow = WORKFLOWS[choice("the workflow", cells.get("workflow", ""), tuple(WORKFLOWS))]
-        chart = workflow.decisions
-        event = choice("the event", cells.get("event", ""), (*chart.events, START, FORCE))
-        target = choice("the state after", cells.get("target", ""), chart.states)
-        source = cells.get("source", "").strip()
-        if (event == START) == bool(source):
-            raise WrongInput("expected the state before, which only the beginning of a life has not")
-        at, due_at = cells.get("at", ""), cells.get("due_at", "").strip()
-        happened = instant("at", at, now=self._occasion.now)
-        if happened > self._occasion.now:
-            raise WrongInput(f"expected what has happened, got {shown(at)}, which is yet to come")
-        kind, names = _named(workflow.name, cells)
-        batch = cells.get("batch", "").strip()
-        move = Entry(
-            id=_number(cells, "id"),
-            batch=_number(cells, "batch") or random.getrandbits(63),
-            cause=_number(cells, "cause") or None,
-            workflow=workflow.name,
-            row_id=0,
-            event=event,
-            source=choice("the state before", source, chart.states) if source else None,
-            target=target,
-            at=happened,
-            due_at=instant("due_at", due_at, now=self._occasion.now) if due_at else None,
-            actor=text("the actor", cells.get("actor", "")),
-            reason=cells.get("reason", "").strip() or None,
-            chart=cells.get("chart", "").strip() or "imported",
-            key=cells.get("key", "").strip() or None,
-            payload=_payload(cells.get("payload", "").strip()),
-        )
-        return HistoryRow(kind, names, move, bool(batch))
+    def read(self, piece: Piece) -> list[HistoryRow]:
+        """What each row says; None for one with a problem."""
+        return piece.map(self._read, piece.by_row())
 
     def take(self, session: Session, rows: Sequence[HistoryRow]) -> list[Outcome]:
         """Add those moves that the log has not; what became of each."""
@@ -136,6 +107,39 @@ class HistoryRows:
         for old in list(self._causes)[: max(len(self._causes) - REMEMBERED, 0)]:
             del self._causes[old]
         return outcomes
+
+    def _read(self, cells: Mapping[str, str]) -> HistoryRow:
+        workflow = WORKFLOWS[choice("the workflow", cells.get("workflow", ""), tuple(WORKFLOWS))]
+        chart = workflow.decisions
+        event = choice("the event", cells.get("event", ""), (*chart.events, START, FORCE))
+        target = choice("the state after", cells.get("target", ""), chart.states)
+        source = cells.get("source", "").strip()
+        if (event == START) == bool(source):
+            raise WrongInput("expected the state before, which only the beginning of a life has not")
+        at, due_at = cells.get("at", ""), cells.get("due_at", "").strip()
+        happened = instant("at", at, now=self._occasion.now)
+        if happened > self._occasion.now:
+            raise WrongInput(f"expected what has happened, got {shown(at)}, which is yet to come")
+        kind, names = _named(workflow.name, cells)
+        batch = cells.get("batch", "").strip()
+        move = Entry(
+            id=_number(cells, "id"),
+            batch=_number(cells, "batch") or random.getrandbits(63),
+            cause=_number(cells, "cause") or None,
+            workflow=workflow.name,
+            row_id=0,
+            event=event,
+            source=choice("the state before", source, chart.states) if source else None,
+            target=target,
+            at=happened,
+            due_at=instant("due_at", due_at, now=self._occasion.now) if due_at else None,
+            actor=text("the actor", cells.get("actor", "")),
+            reason=cells.get("reason", "").strip() or None,
+            chart=cells.get("chart", "").strip() or "imported",
+            key=cells.get("key", "").strip() or None,
+            payload=_payload(cells.get("payload", "").strip()),
+        )
+        return HistoryRow(kind, names, move, bool(batch))
 
 
 def _named(workflow: str, cells: Mapping[str, str]) -> tuple[str, tuple[object, ...]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -13,7 +13,8 @@ from sqlmodel import Session
 
 from sparkads.errors import WrongInput
 from sparkads.importing.beginning import insert_begun
-from sparkads.importing.cells import choice, shown, yes
+from sparkads.importing.cells import choice, if_any, shown, yes
+from sparkads.importing.piece import Piece
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import lines
 from sparkads.portfolio.posts import check_original, item_of
@@ -48,32 +49,23 @@ class PostFacts:
     origin: str = PULLED
 
 
-def post_facts(cells: Mapping[str, str]) -> PostFacts:
-    """What the cells of a row say of its post. Raises WrongInput."""
-    origin = cells.get("origin", "").strip()
-    origin = choice("the origin of the post", origin, ORIGINS) if origin else PULLED
-    pushed = origin != PULLED
-    kind, visibility = cells.get("kind", "").strip(), cells.get("visibility", "").strip()
-    item, creator = _named(cells, "post", "creator")
-    original, original_creator = _named(cells, "original", "original_creator")
-    if pushed and item is not None:
-        raise WrongInput(f"expected no post for a video that is pushed from Ads Manager, got {item}")
-    if not pushed and item is None:
-        raise WrongInput("expected a post's id or URL, got nothing")
-    if pushed and creator is None:
-        raise WrongInput("expected the creator of the pushed video: the linked account that it is published under")
-    return PostFacts(
-        item=item,
-        creator=creator,
-        kind=choice("the kind of post", kind, POST_KINDS) if kind else None,
-        original=original,
-        original_creator=original_creator,
-        caption=lines("the caption", caption) if (caption := cells.get("caption")) else "",
-        visibility=choice("who sees the post", visibility, (*_SEEN_BY, *(["draft"] if pushed else [])))
-        if visibility
-        else None,
-        ads_only=yes("ads_only", ads_only) if (ads_only := cells.get("ads_only")) else False,
-        origin=origin,
+def post_facts(piece: Piece) -> list[PostFacts]:
+    """What rows say of their posts; None for one with a problem."""
+    origins = piece.each("origin", if_any(partial(choice, "the origin of the post", known=ORIGINS), PULLED))
+    items, creators = _named(piece, "post", "creator")
+    originals, original_creators = _named(piece, "original", "original_creator")
+    piece.map(_check_origin, origins, items, creators)
+    return piece.made(
+        PostFacts,
+        item=items,
+        creator=creators,
+        kind=piece.each("kind", if_any(partial(choice, "the kind of post", known=POST_KINDS), None)),
+        original=originals,
+        original_creator=original_creators,
+        caption=piece.each("caption", partial(lines, "the caption")),
+        visibility=piece.map(_seen_by, piece.column("visibility"), origins),
+        ads_only=piece.each("ads_only", partial(yes, "ads_only")),
+        origin=origins,
     )
 
 
@@ -211,19 +203,52 @@ def push(session: Session, wanted: Sequence[PostFacts], *, actor: str) -> list[i
     return ids
 
 
-def _named(cells: Mapping[str, str], post: str, creator: str) -> tuple[str | None, str | None]:
-    """TikTok's id of a post, and who made it: from its URL, or from a column of its own."""
-    given, by = cells.get(post, "").strip(), cells.get(creator, "").strip()
-    named = _handle(by) if by else None
+def _named(piece: Piece, post: str, creator: str) -> tuple[list[str | None], list[str | None]]:
+    """TikTok's ids of posts, and who made them: from their URLs, or from a column of its own."""
+    told = piece.each(creator, if_any(_handle, None))
+    found = piece.map(partial(_found, post), piece.column(post))
+    return piece.map(_item, found), piece.map(partial(_creator, post, creator), found, told)
+
+
+_Found = tuple[str | None, str | None]
+"""TikTok's id of a post, and the handle in its URL; None for what is not told."""
+
+
+def _found(post: str, cell: str) -> _Found:
+    given = cell.strip()
     if not given:
-        return None, named
+        return None, None
     if _ROUNDED.fullmatch(given):
         raise WrongInput(
             f"the {post} {shown(given)} was rounded by a spreadsheet; write its URL, or format the cell as text"
         )
-    item, in_url = item_of(given)
-    if in_url and in_url != named:
-        in_url = _handle(in_url)
-    if named and in_url and named != in_url:
-        raise WrongInput(f"the URL of the {post} names @{in_url}, the column {creator} @{named}")
-    return item, named or in_url
+    return item_of(given)
+
+
+def _item(found: _Found) -> str | None:
+    return found[0]
+
+
+def _creator(post: str, creator: str, found: _Found, told: str | None) -> str | None:
+    in_url = found[1]
+    if in_url is None or in_url == told:
+        return told
+    in_url = _handle(in_url)
+    if told is not None and told != in_url:
+        raise WrongInput(f"the URL of the {post} names @{in_url}, the column {creator} @{told}")
+    return in_url
+
+
+def _check_origin(origin: str, item: str | None, creator: str | None) -> None:
+    pushed = origin != PULLED
+    if pushed and item is not None:
+        raise WrongInput(f"expected no post for a video that is pushed from Ads Manager, got {item}")
+    if not pushed and item is None:
+        raise WrongInput("expected a post's id or URL, got nothing")
+    if pushed and creator is None:
+        raise WrongInput("expected the creator of the pushed video: the linked account that it is published under")
+
+
+def _seen_by(cell: str, origin: str) -> str | None:
+    known = _SEEN_BY if origin == PULLED else (*_SEEN_BY, "draft")
+    return choice("who sees the post", cell, known) if cell.strip() else None

@@ -38,8 +38,10 @@ class Record:
     problem: str | None = None
 
 
-Cells = dict[str, str]
-"""The cells of a record by the names of their columns; none if it has a problem. They are read, not kept."""
+Names = Sequence[str]
+"""What the columns of a record are called, in the order of its cells; a column of a CSV file may have no name."""
+Read = tuple[Record, Names, Sequence[str]]
+"""A record, and its cells with their names; none if it has a problem. They are read, not kept."""
 
 
 @contextmanager
@@ -82,8 +84,8 @@ class CsvSheet:
         self.kind = _kind(self.headings, tried)
         self.columns = _columns(self.headings, self.kind, tried)
 
-    def __iter__(self) -> Iterator[tuple[Record, Cells]]:
-        names = [column.name if column else "" for column in self.columns]
+    def __iter__(self) -> Iterator[Read]:
+        names = tuple(column.name if column else "" for column in self.columns)
         nameless = [number for number, name in enumerate(names) if not name]
         lines, width = self._lines, len(names)
         while True:
@@ -93,23 +95,21 @@ class CsvSheet:
             except StopIteration:
                 return
             except csv.Error:
-                yield self._unreadable(line), {}
+                yield self._unreadable(line), (), ()
                 continue
             joined = "".join(cells)
             weight = len(joined)
             if lines.length_of(line) or not joined.strip():
                 if joined.strip():
-                    yield self._unreadable(line), {}
+                    yield self._unreadable(line), (), ()
                 continue
             if problem := _wrong(cells, joined, width):
-                yield Record(line, cells, weight, problem), {}
+                yield Record(line, cells, weight, problem), (), ()
             elif nameless and any(cells[number].strip() for number in nameless):
-                yield Record(line, cells, weight, "it has something in a column without a name"), {}
+                yield Record(line, cells, weight, "it has something in a column without a name"), (), ()
             else:
-                row = dict(zip(names, cells, strict=True))
-                if "'" in joined:
-                    row = {name: unguarded(cell) for name, cell in row.items()}
-                yield Record(line, cells, weight), row
+                record = Record(line, cells, weight)
+                yield record, names, [unguarded(cell) for cell in cells] if "'" in joined else cells
 
     def _unreadable(self, line: int) -> Record:
         """A record that cannot be read: only its first line is to blame, the others are read anew."""
@@ -143,7 +143,7 @@ class JsonSheet:
         _columns(list(first.raw), self.kind, tried)
         lines.give_back(1)
 
-    def __iter__(self) -> Iterator[tuple[Record, Cells]]:
+    def __iter__(self) -> Iterator[Read]:
         while True:
             line = self._lines.begin()
             text = next(self._lines, None)
@@ -153,7 +153,7 @@ class JsonSheet:
                 continue
             record = self._record(line, text)
             cells = self._named(record, record.raw) if isinstance(record.raw, dict) else {}
-            yield record, cells
+            yield record, tuple(cells), tuple(cells.values())
 
     def _record(self, line: int, text: str) -> Record:
         if length := self._lines.length_of(line):
@@ -169,7 +169,7 @@ class JsonSheet:
             return Record(line, text, len(text), "it is not a JSON object, like {...}")
         return Record(line, found, len(text))
 
-    def _named(self, record: Record, found: dict[str, Any]) -> Cells:
+    def _named(self, record: Record, found: dict[str, Any]) -> dict[str, str]:
         """The values of an object by the names of their columns; what is wrong with them, the record tells."""
         cells = {}
         for heading, value in found.items():

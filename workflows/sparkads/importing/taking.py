@@ -21,6 +21,7 @@ from sparkads.importing.chunks import CHUNK, Chunk, Chunks
 from sparkads.importing.codes import CodeRows
 from sparkads.importing.garbage import room_for_a_chunk
 from sparkads.importing.history import HistoryRows
+from sparkads.importing.piece import Piece
 from sparkads.importing.reading import CsvSheet, JsonSheet, Record, open_sheet
 from sparkads.importing.rejects import Rejects
 from sparkads.secret import masked
@@ -101,10 +102,10 @@ def import_file(
 
 
 class Rows(Protocol):
-    """One kind of rows: how each is read, and how many are taken."""
+    """One kind of rows: how they are read, and how they are taken."""
 
-    def read(self, cells: dict[str, str]) -> Any:
-        """What a row says. Raises WrongInput."""
+    def read(self, piece: Piece) -> Sequence[Any]:
+        """What each row says; None for one with a problem, which the piece then tells."""
         ...
 
     def take(self, session: Session, rows: Sequence[Any]) -> list[Outcome]:
@@ -130,7 +131,7 @@ class _Course:
         """Take what can be taken, a transaction a chunk."""
         try:
             for chunk in self._chunks:
-                with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
+                with spark.store.transaction(few=True) as session, meanwhile(session, self._chunks.read_on):
                     take_turns(session)
                     for record in self._take(session, chunk):
                         rejects.add(record)
@@ -169,12 +170,13 @@ class _Course:
 
     def _take(self, session: Session, chunk: Chunk) -> Iterator[Record]:
         """Take what can be taken of a chunk; the other records, each with its problem."""
-        outcomes = iter(_settled(session, self._rows, chunk.rows))
+        outcomes = _settled(session, self._rows, chunk.rows)
+        for done in Done:
+            self._counts[done] += outcomes.count(done)
+        became = iter(outcomes)
         for record in chunk.records:
-            outcome = record.problem or next(outcomes)
-            if isinstance(outcome, Done):
-                self._counts[outcome] += 1
-            else:
+            outcome = record.problem or next(became)
+            if not isinstance(outcome, Done):
                 self._rejected += 1
                 record.problem = masked(outcome)
                 yield record

@@ -30,6 +30,13 @@ from statewright.log import Entry, entries
 from statewright.tables import transition
 from statewright.transition import fire, fire_all, start
 
+_identity = identities.table.c
+_KEY = (_identity.account_id, _identity.handle)
+_NAMED = select(*_KEY, _identity.id).where(
+    _identity.kind == bindparam("kind"),
+    among(_identity.account_id, "accounts"),
+    among(_identity.handle, "handles"),
+)
 _HANDLE = re.compile(r"[\w.\-]{1,64}")
 _VERBS = {LINKED: "linked", BUSINESS_CENTER: "authorized through Business Center"}
 
@@ -158,14 +165,13 @@ class Accounts(Noun[AdAccount]):
 
         state: in which a new one begins, "usable", "pending" or "withdrawn"
         """
-        connection, identity = session.connection(), identities.table.c
-        key = (identity.account_id, identity.handle)
-        mine = select(*key, identity.id).where(
-            identity.kind == kind,
-            among(identity.account_id, [*{account_id for account_id, _ in wanted}]),
-            among(identity.handle, [*{handle for _, handle in wanted}]),
-        )
-        found = {(account_id, handle): id_ for account_id, handle, id_ in connection.execute(mine)}
+        connection = session.connection()
+        named = {
+            "kind": kind,
+            "accounts": [*{account_id for account_id, _ in wanted}],
+            "handles": [*{handle for _, handle in wanted}],
+        }
+        found = {(account_id, handle): id_ for account_id, handle, id_ in connection.execute(_NAMED, named)}
         values = [
             {"account_id": account_id, "handle": handle, "kind": kind}
             for account_id, handle in dict.fromkeys(wanted)
@@ -173,7 +179,7 @@ class Accounts(Noun[AdAccount]):
         ]
         if not values:
             return found
-        rows = connection.execute(insert(identities.table).returning(*key, identity.id), values)
+        rows = connection.execute(insert(identities.table).returning(*_KEY, _identity.id), values)
         made = {(account_id, handle): id_ for account_id, handle, id_ in rows}
         fresh = identities.id.in_(made.values())
         if state == "withdrawn":

@@ -240,6 +240,11 @@ class Codes(Noun[VideoCode]):
         if session.connection().execute(_taking(chosen)).rowcount:
             fire_all(session, ads, "authorize", _standing_on(chosen), actor=actor)
 
+    def serve_new(self, session: Session, first: int, last: int, *, actor: str) -> None:
+        """`serve` for codes that were just made, the ids of which follow each other."""
+        if of_a_store(session).driver.run(_TAKING_NEW, {"first": first, "last": last}).rowcount:
+            fire_all(session, ads, "authorize", _standing_on(_code.id.between(first, last)), actor=actor)
+
     def _hold(self, session: Session, where: ColumnElement[bool]) -> None:
         hold(session, *around(select(_code.post_id).where(where).correlate(None)))
 
@@ -387,6 +392,7 @@ _SERVED = parameter("served", Identifier)
 *_AROUND_ONE, _CODES_BESIDE_ONE = around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
 _AROUND_POST = around([parameter("post", Identifier)])
 _TAKING_ONE = Statement(_taking(_code.id == _SERVED))
+_TAKING_NEW = Statement(_taking(_code.id.between(parameter("first", Identifier), parameter("last", Identifier))))
 _needing = select(_need.ad_id).where(
     _need.post_id == select(_code.post_id).where(_code.id == _SERVED).scalar_subquery()
 )
