@@ -131,7 +131,7 @@ class _Course:
         """Take what can be taken, a transaction a chunk."""
         try:
             for chunk in self._chunks:
-                with spark.store.transaction(few=True) as session, meanwhile(session, self._chunks.read_on):
+                with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
                     take_turns(session)
                     for record in self._take(session, chunk):
                         rejects.add(record)
