@@ -119,7 +119,7 @@ class Chain:
         else:
             moved = Logged(rows, last - rows + 1, last)
         if rows == 1 and steps.apply_one is not None:
-            run(steps.apply_one, {**told, "step_row": moved.row, "step_target": moved.target})
+            run(steps.apply_one(moved.source), {**told, "step_row": moved.row, "step_target": moved.target})
         else:
             run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
         _forget(own.workflow, ahead)

@@ -37,16 +37,20 @@ class Assign:
     The value sees the row as it was before. Give `on` (events) or `entering` (states), or both: then either
     is enough. A move from a state to itself enters it again. Where an `on` and an `entering` meet on one
     column, the event's value wins: the column itself, where that event is to leave it as it is.
+
+    leaving: only for rows that leave one of these states; for others, the column stays as it is
     """
 
     column: Any
     value: Any
     on: Collection[str] = ()
     entering: Collection[str] = ()
+    leaving: Collection[str] = ()
 
     def __post_init__(self) -> None:
         _keep_column(self, "column", "an assignment")
-        expect_names(f"the assignment of {self.column.key}", on=self.on, entering=self.entering)
+        where = f"the assignment of {self.column.key}"
+        expect_names(where, on=self.on, entering=self.entering, leaving=self.leaving)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

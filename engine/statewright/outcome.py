@@ -10,6 +10,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Decision
+from statewright.declaration import Assign
 from statewright.log import FORCE, START
 from statewright.parameters import NOW
 from statewright.tables import transition
@@ -70,11 +71,13 @@ def entered_by(workflow: Workflow, event: str, target: str | None) -> set[str]:
     return {entered for _, entered in workflow.moves(event) if target is None or entered == target}
 
 
-def written(workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any]) -> dict[str, Any]:
-    """What is written into rows that move: their state, and what goes with it."""
+def written(
+    workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any], source: str | None = None
+) -> dict[str, Any]:
+    """What is written into rows that move: their state, and what goes with it; source: whence, if it is known."""
     state = literal(next(iter(moved)), Text()) if len(moved) == 1 else target
     values: dict[str, Any] = {"state": state}
-    for name, choices in _assignments(workflow, event, moved).items():
+    for name, choices in _assignments(workflow, event, moved, source).items():
         column = workflow.table.c[name]
         value = _chosen(column, choices, moved, target)
         # To write a column as it is would have its index written anew.
@@ -88,19 +91,32 @@ def written(workflow: Workflow, event: str, moved: set[str], target: ColumnEleme
     return values
 
 
-def _assignments(workflow: Workflow, event: str, moved: set[str]) -> dict[str, list[tuple[set[str], Any]]]:
+def _assignments(
+    workflow: Workflow, event: str, moved: set[str], source: str | None = None
+) -> dict[str, list[tuple[set[str], Any]]]:
     """For each column, its new values and for which target states, the strongest first."""
     found: dict[str, list[tuple[set[str], Any]]] = {}
     for assign in workflow.assigns:
         if event in assign.on:
-            found.setdefault(assign.column.key, []).insert(0, (moved, assign.value))
+            found.setdefault(assign.column.key, []).insert(0, (moved, _value(workflow, assign, source)))
         elif entered := moved & set(assign.entering):
-            found.setdefault(assign.column.key, []).append((entered, assign.value))
+            found.setdefault(assign.column.key, []).append((entered, _value(workflow, assign, source)))
     for deadline in workflow.deadlines:
         accepting = set(workflow.decisions.sources(deadline.event))
         if disarmed := moved - accepting:
             found.setdefault(deadline.at.key, []).append((disarmed, null()))
     return found
+
+
+def _value(workflow: Workflow, assign: Assign, source: str | None) -> Any:
+    """The new value of a column, or the column itself where it stays as it is."""
+    ready = assign.value is assign.column or hasattr(assign.value, "__clause_element__")
+    value = assign.value if ready else type_coerce(assign.value, assign.column.type)
+    if not assign.leaving or source in assign.leaving:
+        return value
+    if source is not None:
+        return assign.column
+    return case((workflow.state.in_(sorted(assign.leaving)), value), else_=assign.column)
 
 
 def _chosen(
@@ -111,9 +127,7 @@ def _chosen(
 ) -> ColumnElement[Any]:
     whens: list[tuple[ColumnElement[bool], Any]] = []
     left = set(moved)
-    for targets, given in choices:
-        ready = given is column or hasattr(given, "__clause_element__")
-        value = given if ready else type_coerce(given, column.type)
+    for targets, value in choices:
         if left <= targets:
             return case(*whens, else_=value) if whens else value
         if wanted := left & targets:

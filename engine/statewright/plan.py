@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -40,7 +41,8 @@ _TEXTS = {name: parameter(name, Text()) for name in ("actor", "reason", "key", "
 class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
-    apply_one: the same for a single row, told with its target; None where that is not known to be there
+    apply_one: the same for a single row, told with its target, by the state that it leaves; None where a row is
+           not known to be there
     whence: tells of the log row `log_id` of a single move: whether any row is set aside, its row, source and
            target; then, for each of `reaches`, whether it would move any neighbour
     one:   it moves the row whose id is told, and no other
@@ -60,7 +62,7 @@ class Plan:
 
     log: Statement
     apply: Statement
-    apply_one: Statement | None
+    apply_one: Callable[[str | None], Statement] | None
     whence: Statement
     both: Statement
     timed: Statement
@@ -245,10 +247,15 @@ def _plan(
         both = _one_together(workflow, logged, apply_logged, [movable(workflow, each) for each in holds])
     else:
         both = together(logged, apply_logged)
+
+    @cache
+    def apply_one(source: str | None) -> Statement:
+        return Statement(_apply(workflow, event, entered, TARGET, workflow.id == ROW, source=source))
+
     return Plan(
         log=Statement(log),
         apply=Statement(apply),
-        apply_one=Statement(_apply(workflow, event, entered, TARGET, workflow.id == ROW)),
+        apply_one=apply_one,
         whence=whence(workflow, reaches),
         both=Statement(both),
         timed=Statement(both, {NOW.key: postgresql.PRESENT}),
@@ -377,7 +384,12 @@ def log_rows(
 
 
 def _apply(
-    workflow: Workflow, event: str, moved: set[str], target: ColumnElement[Any], *where: ColumnElement[bool]
+    workflow: Workflow,
+    event: str,
+    moved: set[str],
+    target: ColumnElement[Any],
+    *where: ColumnElement[bool],
+    source: str | None = None,
 ) -> Update:
     """The one statement that writes the `state` of rows that are there: each follows its log row."""
-    return update(workflow.table).values(written(workflow, event, moved, target)).where(*where)
+    return update(workflow.table).values(written(workflow, event, moved, target, source)).where(*where)

@@ -225,7 +225,7 @@ class Workflow:
         for what, states in (
             ("an entry rule", self.entry),
             ("a waiting rule", self.waits),
-            ("an assignment", [s for assign in self.assigns for s in assign.entering]),
+            ("an assignment", [s for assign in self.assigns for s in (*assign.entering, *assign.leaving)]),
             ("a cascade", [s for cascade in self.cascades for s in (*cascade.entering, *cascade.leaving)]),
         ):
             for state in states:

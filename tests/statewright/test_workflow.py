@@ -190,6 +190,7 @@ def test_a_state_that_the_chart_does_not_have_is_named() -> None:
         ({"entry": {"open": ["oiled"]}}, "an entry rule"),
         ({"waits": {"open": "push"}}, "a waiting rule"),
         ({"assigns": [Assign(table.c.width, 1, entering={"open"})]}, "an assignment"),
+        ({"assigns": [Assign(table.c.width, 1, on={"push"}, leaving={"open"})]}, "an assignment"),
         ({"cascades": [Cascade("seat", "release", along=link, entering={"open"})]}, "a cascade"),
         ({"cascades": [Cascade("seat", "release", along=link, leaving={"open"})]}, "a cascade"),
     ):

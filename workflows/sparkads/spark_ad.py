@@ -285,7 +285,7 @@ ads = Workflow(
         Assign(_ad.stops_at, None, entering={"expired", "deleted"}),
         # It was told when the ad was authorized, and what an ad goes through changes nothing about its codes.
         Assign(_ad.stops_at, _ad.stops_at, on=_WITHIN),
-        Assign(_ad.stops_at, case((_ad.state == "pending", _stops_at), else_=_ad.stops_at), on={"submit"}),
+        Assign(_ad.stops_at, _stops_at, on={"submit"}, leaving={"pending"}),
     ],
     cascades=[
         Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={START}, entering={"pending"}),

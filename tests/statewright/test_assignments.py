@@ -1,0 +1,98 @@
+"""A value may be assigned to those rows alone that leave certain states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select
+from statemachine import State
+from tests.statewright.halls import EVERY
+from tests.statewright.test_plan import counting
+
+from statewright.chart import Chart
+from statewright.session import StoreSession
+from statewright.store import Schema
+from statewright.testing import temporary_store
+from statewright.transition import fire, fire_all, force, start
+from statewright.workflow import Assign, Workflow
+from statewright.workflows import Workflows
+
+
+class LampChart(Chart):
+    off = State(initial=True)
+    dim = State()
+    bright = State(final=True)
+
+    warm = off.to(dim)
+    shine = off.to(bright) | dim.to(bright)
+
+
+tables = MetaData()
+lamp = Table(
+    "lamp",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("lit", Integer, nullable=False),
+    Column("swept", Integer),
+)
+lamps = Workflow(
+    lamp,
+    LampChart,
+    assigns=[
+        Assign(lamp.c.lit, lamp.c.lit + 1, on={"shine"}, leaving={"off"}),
+        Assign(lamp.c.swept, None, entering={"bright"}, leaving={"dim"}),
+    ],
+)
+HOUSE = Workflows(lamps)
+
+
+@contextmanager
+def housed(server: str | None) -> Iterator[StoreSession]:
+    with temporary_store(Schema("house", 1, tables), server=server) as store, store.transaction() as session:
+        session.connection().execute(insert(lamp), [{"state": "off", "lit": 0, "swept": 5}] * 2)
+        start(session, lamps, EVERY, actor="ana")
+        fire(session, lamps, "warm", 2, actor="ana")
+        yield session
+
+
+@pytest.fixture
+def house(server: str | None) -> Iterator[StoreSession]:
+    """A lamp that is off, and one that is dim."""
+    with housed(server) as session:
+        yield session
+
+
+def all_of_them(session: StoreSession) -> list[tuple[Any, ...]]:
+    return [(*row,) for row in session.connection().execute(select(lamp).order_by(lamp.c.id))]
+
+
+def test_a_call_assigns_it_to_a_row_that_leaves_one_of_them(house):
+    fire(house, lamps, "shine", 1, actor="ana")
+    fire(house, lamps, "shine", 2, actor="ana")
+    assert all_of_them(house) == [(1, "bright", 1, 5), (2, "bright", 0, None)]
+
+
+def test_many_rows_at_once_are_told_apart(house):
+    fire_all(house, lamps, "shine", EVERY, actor="ana")
+    assert all_of_them(house) == [(1, "bright", 1, 5), (2, "bright", 0, None)]
+
+
+def test_so_are_rows_that_are_forced(house):
+    for row in (1, 2):
+        force(house, lamps, row, "bright", actor="ana", reason="the switch is broken")
+    assert all_of_them(house) == [(1, "bright", 0, 5), (2, "bright", 0, None)]
+
+
+def test_a_call_writes_no_column_that_stays_as_it_is():
+    """SQLite would write its index anew; a server, told in one statement, sees that nothing changed."""
+    with housed(None) as house:
+        for row, (assigned, left) in {1: ("lit", "swept"), 2: ("swept", "lit")}.items():
+            with counting(house) as statements:
+                fire(house, lamps, "shine", row, actor="ana")
+            (update,) = (statement for statement in statements if statement.startswith("UPDATE"))
+            assert assigned in update
+            assert left not in update
