@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings
 from tests.postgres import NoServer, any_server
+
+from statewright.dialects.postgresql_wire import Wire
 
 # A deadline would measure the machine; what hypothesis chooses for CI stays.
 settings.register_profile("patient", settings(), deadline=None)
@@ -38,3 +40,17 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of whoever runs the tests decide nothing in them."""
     for variable in [name for name in os.environ if name.startswith("SPARKADS_")]:
         monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements went with each way to the server."""
+    sent: list[int] = []
+    exchange = Wire.exchange
+
+    def watched(link: Wire, said: Any) -> Any:
+        sent.append(len(said))
+        return exchange(link, said)
+
+    monkeypatch.setattr(Wire, "exchange", watched)
+    return sent

@@ -67,6 +67,7 @@ class Chain:
             following = ahead.pop()
             if following.reach is not None and not following.reach:
                 continue
+            following.last = steps.ends and not aside and self._is_last(following, ahead)
             rows = step(following, ahead)
             if rows.rows:
                 name = following.workflow.name, following.event
@@ -79,6 +80,16 @@ class Chain:
             mended = _DONE_OR_CHANGED if by_itself else _MOVED
             self.driver.run(mended, self._reach(moved.first, last))
         return moved
+
+    def _is_last(self, following: _Ahead, ahead: Sequence[_Ahead]) -> bool:
+        """Whether nothing can come after this step of the chain, whatever it moves."""
+        moved = following.workflow
+        return not (
+            moved.cascades_of(following.event)
+            # The row that the call returns would have to be read anew.
+            or self.workflow in (moved, *(each.workflow for each in ahead))
+            or any(each.reach is None or each.reach or each.workflow is moved for each in ahead)
+        )
 
     def passed(self, moved: Logged) -> int:
         """The highest id of the rows that the call itself moved."""
@@ -144,6 +155,10 @@ class Chain:
                 return _NOTHING
             row = ids[0] if len(ids) == 1 else None
             self._go_by_index()
+        if steps.finish is not None and self.driver.fresh:
+            finishing = steps.finish.timed if told["now"] is None else steps.finish.both
+            if (found := self.driver.finish(finishing, told).fetchone()) is not None:
+                return self._told(found, steps.finish)[0]
         answer = ask(steps.timed if told["now"] is None else steps.both, told)
         _forget(own.workflow, ahead)
         foreseen = self._set_off_by_one(own, steps.leads_to, row) if row is not None and steps.leads_to else None
@@ -152,15 +167,21 @@ class Chain:
             lock = following.steps.lock if following.reach is None and following.one not in steps.holds else None
             if lock is not None and following.one is not None:
                 following.locked = ask(lock, following.told)
+        if own.last:
+            self.driver.end()
         self.driver.answered()
         if (found := answer.fetchone()) is None or not found[0]:
             return _NOTHING
-        rows, first, last, aside, highest, source, target, at, *more = found
-        reach, left = more[: len(steps.holds)], more[len(steps.holds) :]
-        moved = Logged(rows, first, last, aside, highest, source, target, at, left)
-        self.told["now"] = self.told["now"] or at
+        moved, reach = self._told(found, steps)
         ahead += self._set_off(own, moved, dict(zip(steps.holds, reach, strict=True)), foreseen)
         return moved
+
+    def _told(self, found: Sequence[Any], steps: Plan) -> tuple[Logged, Sequence[Any]]:
+        """What a move made as one statement tells of itself, and whom each of `holds` would move."""
+        rows, first, last, aside, highest, source, target, at, *more = found
+        reach, left = more[: len(steps.holds)], more[len(steps.holds) :]
+        self.told["now"] = self.told["now"] or at
+        return Logged(rows, first, last, aside, highest, source, target, at, left), reach
 
     def _locked(self, own: _Ahead) -> list[int]:
         """The rows that a step may move, locked before it: here, or when the step before it was run."""
@@ -237,6 +258,7 @@ class _Ahead:
     one:     the cascade, if it starts from one row, whose neighbours are few
     reach:   whether it would move any, or, where rows are locked, the ids of those, which are; None if unknown
     locked:  the answer to `steps.lock`, if it was asked
+    last:    nothing comes after it, and COMMIT may go with it
     """
 
     workflow: Workflow
@@ -247,6 +269,7 @@ class _Ahead:
     one: Cascade | None = None
     reach: Any = None
     locked: Any = None
+    last: bool = False
 
 
 def _forget(moved: Workflow, ahead: list[_Ahead]) -> None:

@@ -120,6 +120,22 @@ class Driver:
     def meanwhile(self, work: Callable[[], bool] | None) -> None:
         """Have this done, piece by piece until it tells that nothing is left, while an answer is waited for."""
 
+    @property
+    def fresh(self) -> bool:
+        """Nothing of the transaction was sent yet, not even its beginning."""
+        return False
+
+    def finish(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        """Run a statement of a fresh transaction, and COMMIT together with it: there is nothing more to do then.
+
+        Where it tells no row, the transaction goes on, begun anew: all that was to be sent before is sent again.
+        """
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Run what was asked last, and COMMIT together with it; `commit` has nothing to do then."""
+        raise NotImplementedError
+
     def commit(self) -> None:
         self.say("COMMIT")
 
@@ -188,7 +204,8 @@ class Sending(Driver):
         super().__init__(engine)
 
     def begin(self, words: str, *, few: bool = False) -> None:
-        self._fresh = True
+        self._unsent = True
+        self._over = False
         self._shared = False
         self._ahead.clear()
         self.announce(words)
@@ -205,6 +222,29 @@ class Sending(Driver):
         if self._shared:
             self.answered()
         return answer
+
+    @property
+    def fresh(self) -> bool:
+        return self._unsent and not self._shared
+
+    def finish(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        before = [*self._ahead]
+        answer = self.ask(statement, values)
+        self.end()
+        self.answered()
+        if not answer.rows:
+            self._over, self._ahead = False, before
+        return answer
+
+    def end(self) -> None:
+        super().commit()
+        self._over = True
+
+    def commit(self) -> None:
+        if self._over:
+            self.answered()
+        else:
+            super().commit()
 
     def go_by_index(self) -> None:
         self.announce(self.database.BY_INDEX)
@@ -227,7 +267,7 @@ class Sending(Driver):
         try:
             found = self._link.exchange(said)
         except self._error as error:
-            if not self._fresh or not self._lost(error):
+            if not self._unsent or not self._lost(error):
                 self._fail(error)
             # It died in the pool, and so did whatever else lies there. Nothing was done yet.
             self.pooled.invalidate(error)
@@ -238,7 +278,7 @@ class Sending(Driver):
             except self._error as again:
                 self._fail(again)
         finally:
-            self._fresh = False
+            self._unsent = False
         for (_, _, answer), (rows, rowcount) in zip(ahead, found, strict=True):
             answer.rows, answer.rowcount = rows, rowcount
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    true,
     update,
 )
 
@@ -28,7 +29,7 @@ from statewright.dialects import postgresql, unindexed
 from statewright.log import FORCE, START
 from statewright.outcome import destination, entered_by, looks_beyond, target_of, written
 from statewright.parameters import BATCH, LOCKED, NOW, ROW, TARGET
-from statewright.reach import ANY_ASIDE, REACH, foreseeable, from_one, from_the_log, movable, whence
+from statewright.reach import ANY_ASIDE, REACH, foreseeable, from_one, from_the_log, movable, quiet, whence
 from statewright.session import locking
 from statewright.statement import Statement, parameter
 from statewright.tables import set_aside, transition
@@ -56,6 +57,8 @@ class Plan:
     ahead: locks the neighbours that go before these rows in the one order in which calls lock: the workflows' own,
            backwards
     leads_to: the only state that the event leads to; None when there are several
+    finish: the same for a row that sets nothing off and after which nothing comes: COMMIT may go with it
+    ends:  nothing comes after any row, so that COMMIT may go with the last step that it sets off
     reaches, holds: cascades of a single row of which it is told early whom they may move: by `whence` where who
            writes is alone, by `both` where their neighbours are locked by then
     """
@@ -70,12 +73,32 @@ class Plan:
     one: bool = False
     lock: Statement | None = None
     ahead: tuple[Statement, ...] = ()
+    finish: Plan | None = None
+    ends: bool = False
     reaches: tuple[Cascade, ...] = ()
     holds: tuple[Cascade, ...] = ()
 
 
-def for_row(workflow: Workflow, event: str, target: str | None = None, *, held: bool = False) -> Plan:
-    """Move the one row whose id is told as `step_row`; held: what its cascades may reach is locked already."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Finish:
+    """A session has nothing to do after a move: of any row, or of one of which a condition holds."""
+
+    where: ColumnElement[bool] | None = None
+
+
+def for_row(
+    workflow: Workflow,
+    event: str,
+    target: str | None = None,
+    *,
+    held: bool = False,
+    finish: Finish | None = None,
+) -> Plan:
+    """Move the one row whose id is told as `step_row`.
+
+    held:   what its cascades may reach is locked already
+    finish: where its session has nothing more to do then
+    """
 
     def build() -> Plan:
         where = workflow.id == ROW
@@ -92,9 +115,11 @@ def for_row(workflow: Workflow, event: str, target: str | None = None, *, held: 
             lock=lock,
             ahead=() if held else _ahead(workflow, event, where),
             held=held,
+            finish=None if finish is None else _finishing(workflow, event, known, finish, held=held),
+            ends=finish is not None and finish.where is None,
         )
 
-    return workflow.kept(("row", event, target, held), build)
+    return workflow.kept(("row", event, target, held, finish), build)
 
 
 def for_selection(
@@ -229,6 +254,8 @@ def _plan(
     lock: Statement | None = None,
     ahead: tuple[Statement, ...] = (),
     held: bool = False,
+    finish: Plan | None = None,
+    ends: bool = False,
 ) -> Plan:
     """All statements of an event, given its log; `logged` is the same where rows are locked."""
     entered = entered_by(workflow, event, target)
@@ -263,9 +290,25 @@ def _plan(
         one=one,
         lock=lock,
         ahead=ahead,
+        finish=finish,
+        ends=ends,
         reaches=reaches,
         holds=holds,
     )
+
+
+def _finishing(workflow: Workflow, event: str, known: Select[Any], finish: Finish, *, held: bool) -> Plan | None:
+    """See `Plan.finish`: none for a move that could be made twice, where the first answer is lost on its way."""
+    again = {target for _, target in workflow.moves(event)} & set(workflow.decisions.sources(event))
+    sets_nothing_off = quiet(workflow, event)
+    if again or sets_nothing_off is None:
+        return None
+    if workflow.cascades_of(event) and (finish.where is None or not held):
+        # It would most often be asked for nothing, or of rows that others may move meanwhile.
+        return None
+    narrowed = known.where(sets_nothing_off, true() if finish.where is None else finish.where)
+    log = log_rows(workflow, event, narrowed, None)
+    return _plan(workflow, event, None, log, log, one=True, held=True)
 
 
 def together(log: Insert, apply: Callable[[Any], Update | Insert]) -> Select[*tuple[Any, ...]]:

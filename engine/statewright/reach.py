@@ -73,6 +73,14 @@ def movable(workflow: Workflow, cascade: Cascade) -> ColumnElement[Any]:
     return func.array(found.order_by(found.selected_columns.id).correlate(None).scalar_subquery())
 
 
+def quiet(workflow: Workflow, event: str) -> ColumnElement[bool] | None:
+    """Whether a move of the row told as `step_row` sets nothing off; None where that cannot be told early."""
+    cascades = foreseeable(workflow, event)
+    if len(cascades) < len(workflow.cascades_of(event)):
+        return None
+    return and_(~ANY_ASIDE, *(~exists(_movable(workflow, each, ROW).correlate(None)) for each in cascades))
+
+
 def _movable(workflow: Workflow, cascade: Cascade, row: ColumnElement[Any]) -> Select[Any]:
     neighbour = workflow.neighbour(cascade)
     # The table of the link may be the neighbour's own.

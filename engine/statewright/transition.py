@@ -56,11 +56,14 @@ def fire(
     key: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     held: bool = False,
+    finish: plan.Finish | None = None,
 ) -> Moved:
     """Send an event to one row: log, apply, cascade, in the caller's transaction.
 
-    key:  makes the call idempotent; the same call with the same key does nothing again
-    held: the caller has locked what the row's cascades may reach, by `hold`
+    key:    makes the call idempotent; the same call with the same key does nothing again
+    held:   the caller has locked what the row's cascades may reach, by `hold`
+    finish: the session has nothing to do after this: where several may write at once, COMMIT goes to the server
+            together with the last step, if that can be known to be the last; only in a session of this call alone
     Raises UnknownRow, UnknownEvent, EventNotPossible, GuardRefused, WrongArguments or Conflict; the
     transaction is then as it was before the call.
     """
@@ -68,7 +71,8 @@ def fire(
     call = _Call(session, workflow, event, actor=actor, reason=reason, key=key, arguments=arguments)
     if replayed := call.replay(row_id):
         return replayed
-    moved = call.run_for(row_id, plan.for_row(workflow, event, held=held))
+    finish = finish if key is None and call.session.whole else None
+    moved = call.run_for(row_id, plan.for_row(workflow, event, held=held, finish=finish))
     if not moved.rows:
         if replayed := call.replay(row_id):
             return replayed

@@ -18,6 +18,7 @@ from sparkads.spark_ad import ads
 from sparkads.tables import BY_CODE, AdAccount, AdCode, Post, SparkAd, VideoCode, table
 from sparkads.video_code import HELD, OVER, RUNNING, codes
 from statewright.dialects import LAST_INSTANT, Identifier
+from statewright.plan import Finish
 from statewright.session import hold, instant, locking, of_a_store
 from statewright.statement import Statement, parameter
 from statewright.transition import Moved, fire, fire_all
@@ -273,7 +274,16 @@ class Codes(Noun[VideoCode]):
                 asked = _NEEDED if event in _GIVING else _NEEDED_FROM_ANOTHER
                 needed = of_a_store(writing).driver.ask(asked, {"served": row_id})
             moved = fire(
-                writing, codes, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments, held=True
+                writing,
+                codes,
+                event,
+                row_id,
+                actor=actor,
+                reason=reason,
+                key=key,
+                arguments=arguments,
+                held=True,
+                finish=_FINISH if event == "authorize" and session is None else None,
             )
             served = self._serve_one(writing, row_id, needed, actor=actor)
             return self._left(writing, row_id, None if served else moved, alone=session is None)
@@ -398,6 +408,8 @@ _needing = select(_need.ad_id).where(
 )
 _other = table(VideoCode).alias("another").c
 _NEEDED = Statement(_needing.limit(1))
+_FINISH = Finish(~exists().where(_need.post_id == _code.post_id))
+"""No ad needs the code. So it is with most that are authorized, and with few that other events come to."""
 _NEEDED_FROM_ANOTHER = Statement(
     _needing.where(
         exists().where(_other.post_id == _need.post_id, _other.state.in_(RUNNING), _other.id != _SERVED)

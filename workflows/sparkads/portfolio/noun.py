@@ -23,6 +23,7 @@ from statewright.explain import Possibility, Preview, can, preview, refusal, wai
 from statewright.keys import recall
 from statewright.log import START, Elsewhere, Entry, elsewhere, history
 from statewright.parameters import LARGEST, storable
+from statewright.plan import Finish
 from statewright.session import instant, of_a_store
 from statewright.transition import Moved, fire, fire_all, force, start
 from statewright.workflow import Workflow
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
 
 R = TypeVar("R", bound=SQLModel)
+
+_NOTHING_COMES = Finish()
 
 
 class Noun(Generic[R]):
@@ -158,7 +161,15 @@ class Noun(Generic[R]):
         with self.spark.call(session) as writing:
             self._hold_one(writing, row_id)
             moved = fire(
-                writing, self.workflow, event, row_id, actor=actor, reason=reason, key=key, arguments=arguments
+                writing,
+                self.workflow,
+                event,
+                row_id,
+                actor=actor,
+                reason=reason,
+                key=key,
+                arguments=arguments,
+                finish=_NOTHING_COMES if session is None else None,
             )
             return self._left(writing, row_id, moved, alone=session is None)
 
