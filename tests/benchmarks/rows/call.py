@@ -51,16 +51,8 @@ def with_cascades(bench: Bench, place: Place) -> Iterator[Line]:
         yield Line(4, f"revoke a code with {ads:,} live ads", place.name, ours, floor, Target(1.5))
     few, many = bench.cascades[1], bench.swept
     large = Portfolio(many // few, ads=few, code_state="live", ad_state="live")
-    small = Portfolio(max(bench.portfolio // few, bench.calls + WARM), few, code_state="live", ad_state="live")
-    with ExitStack() as stack:
-        turns = []
-        for portfolio in (large, small):
-            spark = opened(stack.enter_context(place.copy(portfolio)))
-            stack.callback(spark.close)
-            turns.append(_calls(spark, OURS["revoke"]))
-        ours, compared = _by_turns(min(bench.calls, many // few - WARM), *turns)
-    work = f"revoke one with {few} ads among {many:,} against {portfolio.codes * few:,} ads"
-    yield Line(4, work, place.name, ours, compared, Target(1.2))
+    ours, floor = _measured(place, "revoke", large, min(bench.calls, many // few - WARM))
+    yield Line(4, f"revoke a code with {few} live ads among {many:,}", place.name, ours, floor, Target(1.5))
 
 
 def _measured(
