@@ -81,7 +81,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finish:
-    """A session has nothing to do after a move: of any row, or of one of which a condition holds."""
+    """A session has nothing to do after a move: of any row, or of one of which a condition holds.
+
+    The statements built for it are kept, so each is made once, not with every call.
+    """
 
     where: ColumnElement[bool] | None = None
 
