@@ -71,8 +71,10 @@ def fire(
     call = _Call(session, workflow, event, actor=actor, reason=reason, key=key, arguments=arguments)
     if replayed := call.replay(row_id):
         return replayed
-    finish = finish if key is None and call.session.whole else None
-    moved = call.run_for(row_id, plan.for_row(workflow, event, held=held, finish=finish))
+    # Where who writes is alone, there is no way to save, and statements for it would be built for nothing.
+    finishing = key is None and call.session.whole and call.chain.database.LOCKS_ROWS
+    steps = plan.for_row(workflow, event, held=held, finish=finish if finishing else None)
+    moved = call.run_for(row_id, steps)
     if not moved.rows:
         if replayed := call.replay(row_id):
             return replayed

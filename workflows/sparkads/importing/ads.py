@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, bindparam, func, select, update
 from sqlmodel import Session
 
-from sparkads.errors import RuleBroken, WrongInput
+from sparkads.errors import WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
 from sparkads.importing.beginning import Beginning, Done, Occasion, Outcome, Refused, begin, came_deleted
 from sparkads.importing.cells import choice, if_any
 from sparkads.importing.groups import COLUMNS, GroupFacts, NamedGroups, group_facts
 from sparkads.importing.identities import Key, NamedIdentities
-from sparkads.importing.piece import Piece
+from sparkads.importing.piece import WRONG, Piece
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts, push
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.ads import over_cap
@@ -134,7 +134,7 @@ class AdRows:
                 else:
                     new[number] = row, chunk.expect(row)
                     outcomes.append(Done.TAKEN)
-            except (WrongInput, RuleBroken) as problem:
+            except WRONG as problem:
                 outcomes.append(problem.sentence)
         if new:
             chunk.make(session, new, actor=self._occasion.actor)

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
 from sqlmodel import Session
 
-from sparkads.errors import RuleBroken, WrongInput
+from sparkads.errors import WrongInput
 from sparkads.importing.accounts import NamedAccounts, account_of, account_state
 from sparkads.importing.beginning import Done, Occasion, Outcome, Refused, came_deleted, insert_begun
 from sparkads.importing.cells import choice, days, if_any, instant, is_relative
-from sparkads.importing.piece import Piece
+from sparkads.importing.piece import WRONG, Piece
 from sparkads.importing.posts import NamedPosts, PostFacts, post_facts
 from sparkads.secret import clean, fingerprint, hint
 from sparkads.tables import BY_CODE, Post, table
@@ -129,7 +129,7 @@ class CodeRows:
         for row in rows:
             try:
                 outcomes.append(self._judge(row, known, accounts, posts))
-            except (WrongInput, RuleBroken) as problem:
+            except WRONG as problem:
                 outcomes.append(problem.sentence)
         new = [number for number, outcome in enumerate(outcomes) if outcome is Done.TAKEN]
         if new:

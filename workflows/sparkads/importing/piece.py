@@ -1,4 +1,4 @@
-"""Some rows of a sheet that are read together, column by column: that takes half as long as row by row."""
+"""Some rows of a sheet that are read together, column by column: a quarter quicker than row by row."""
 
 from __future__ import annotations
 

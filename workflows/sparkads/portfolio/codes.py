@@ -408,10 +408,10 @@ _needing = select(_need.ad_id).where(
 )
 _other = table(VideoCode).alias("another").c
 _NEEDED = Statement(_needing.limit(1))
-_FINISH = Finish(~exists().where(_need.post_id == _code.post_id))
-"""No ad needs the code. So it is with most that are authorized, and with few that other events come to."""
 _NEEDED_FROM_ANOTHER = Statement(
     _needing.where(
         exists().where(_other.post_id == _need.post_id, _other.state.in_(RUNNING), _other.id != _SERVED)
     ).limit(1)
 )
+_FINISH = Finish(~exists().where(_need.post_id == _code.post_id))
+"""No ad needs the code. So it is with most that are authorized, and with few that other events come to."""
