@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, or_, select, tuple_
 
 from statewright import plan
 from statewright.declaration import Cascade
+from statewright.glance import Glance
 from statewright.plan import Plan
 from statewright.reach import REACH
 from statewright.session import StoreSession
@@ -22,20 +23,29 @@ from statewright.workflow import Workflow
 class Chain:
     """The steps of one call; every statement of it is told the same.
 
-    told:     by the names that the statements know; `now` may be None, and is then the database's to tell
+    told:     by the names that the statements know, but for the instant
+    now:      None where it is the database's to tell
     waiting:  for neighbours that somebody else has locked; otherwise it fails at once
     cascaded: how many rows moved, by (workflow, event), other than those of the call's own event
     """
 
     def __init__(
-        self, session: StoreSession, workflow: Workflow, event: str, told: dict[str, Any], *, waiting: bool
+        self,
+        session: StoreSession,
+        workflow: Workflow,
+        event: str,
+        told: dict[str, Any],
+        *,
+        now: datetime | None = None,
+        waiting: bool = True,
     ) -> None:
         self.session = session
         self.driver = session.driver
-        self.database = self.driver.database
+        self.alone = not self.driver.database.LOCKS_ROWS
         self.workflow = workflow
         self.event = event
         self.told = told
+        self._now = now
         self.waiting = waiting
         self.cascaded: dict[tuple[str, str], int] = {}
         self.by_index = session.whole
@@ -43,31 +53,30 @@ class Chain:
     @property
     def now(self) -> datetime:
         """The instant of the call; where no statement has taken it yet, it is taken now."""
-        if self.told["now"] is None:
-            self.told["now"] = self.session.instant()
-        now: datetime = self.told["now"]
-        return now
+        if self._now is None:
+            self._now = self.session.instant()
+        return self._now
 
     def run(self, steps: Plan, row: int | None) -> Logged:
         """Log, then apply, then whatever that set off, each move with all that follows from it.
 
         row: the only one that is moved, or the last one that a walk has passed
         """
-        if not (steps.one and self.session.server_time):
-            self.told["now"] = self.now
+        timed = not self.alone and steps.one and self._now is None and self.session.server_time
+        self.told["now"] = None if timed else self.driver.in_words(self.now)
         if not steps.one:
             self._go_by_index()
         own = _Ahead(self.workflow, self.event, steps, {**self.told, "step_row": row})
         ahead: list[_Ahead] = []
         # Not kept: a method that its own object holds is garbage that has to be looked for.
-        step = self._step_among_others if self.database.LOCKS_ROWS else self._step_alone
+        step = self._step_alone if self.alone else self._step_among_others
         moved = step(own, ahead)
         aside, last = moved.aside, moved.last
         while ahead:
             following = ahead.pop()
             if following.reach is not None and not following.reach:
                 continue
-            following.last = steps.ends and not aside and self._is_last(following, ahead)
+            following.last = steps.ends and not self.alone and not aside and self._is_last(following, ahead)
             rows = step(following, ahead)
             if rows.rows:
                 name = following.workflow.name, following.event
@@ -118,24 +127,35 @@ class Chain:
         What it sets off is added to what is ahead.
         """
         run, steps, told = self.driver.run, own.steps, own.told
+        if steps.alone is not None:
+            alone = steps.alone()
+            found = run(alone.look, told).fetchall()
+            if len(found) < 2:
+                return self._move_one(own, alone, found[0], ahead) if found else _NOTHING
         logged = run(steps.log, told)
         rows, last = logged.rowcount, logged.lastrowid
         if not rows:
             return _NOTHING
-        reach: Sequence[Any] = ()
-        if rows == 1:
-            # To have the INSERT return these takes three times as long.
-            aside, row, source, target, *reach = run(steps.whence, {"log_id": last}).fetchone()
-            moved = Logged(1, last, last, aside, row, source, target)
-        else:
-            moved = Logged(rows, last - rows + 1, last)
-        if rows == 1 and steps.apply_one is not None:
-            run(steps.apply_one(moved.source), {**told, "step_row": moved.row, "step_target": moved.target})
-        else:
-            run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
+        moved = Logged(rows, last - rows + 1, last)
+        run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
         _forget(own.workflow, ahead)
-        if rows > 1 or ahead or any(reach) or len(reach) < len(own.workflow.cascades_of(own.event)):
-            ahead += self._set_off(own, moved, dict(zip(steps.reaches, reach, strict=False)))
+        ahead += self._set_off(own, moved, {})
+        return moved
+
+    def _move_one(self, own: _Ahead, alone: Glance, found: Sequence[Any], ahead: list[_Ahead]) -> Logged:
+        """Log and apply for the one row that was found, as it was seen."""
+        run, told = self.driver.run, own.told
+        # It tells more than has a name.
+        told.update(zip(alone.names, found, strict=False))
+        aside, row, source, target, _, done = found[:6]
+        last = run(alone.log, told).lastrowid
+        run(alone.apply(source), told)
+        if ahead:
+            _forget(own.workflow, ahead)
+        moved = Logged(1, last, last, aside, row, source, target, None, alone.left(found), done)
+        reach = dict(zip(alone.reaches, found[6:], strict=False))
+        if ahead or not alone.foreseen or any(reach.values()):
+            ahead += self._set_off(own, moved, reach)
         return moved
 
     def _step_among_others(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
@@ -155,10 +175,12 @@ class Chain:
                 return _NOTHING
             row = ids[0] if len(ids) == 1 else None
             self._go_by_index()
-        if steps.finish is not None and self.driver.fresh:
-            finishing = steps.finish.timed if told["now"] is None else steps.finish.both
+        if steps.finish is not None and self.driver.fresh and (finish := steps.finish()) is not None:
+            finishing = finish.timed if told["now"] is None else finish.both
             if (found := self.driver.finish(finishing, told).fetchone()) is not None:
-                return self._told(found, steps.finish)[0]
+                moved, _ = self._told(found, finish)
+                moved.done = True
+                return moved
         answer = ask(steps.timed if told["now"] is None else steps.both, told)
         _forget(own.workflow, ahead)
         foreseen = self._set_off_by_one(own, steps.leads_to, row) if row is not None and steps.leads_to else None
@@ -180,7 +202,8 @@ class Chain:
         """What a move made as one statement tells of itself, and whom each of `holds` would move."""
         rows, first, last, aside, highest, source, target, at, *more = found
         reach, left = more[: len(steps.holds)], more[len(steps.holds) :]
-        self.told["now"] = self.told["now"] or at
+        if self.told["now"] is None:
+            self.told["now"] = self._now = at
         return Logged(rows, first, last, aside, highest, source, target, at, left), reach
 
     def _locked(self, own: _Ahead) -> list[int]:
@@ -190,13 +213,13 @@ class Chain:
         return [row_id for (row_id, *_) in answer.fetchall()]
 
     def _set_off(
-        self, own: _Ahead, moved: Logged, reach: Mapping[Cascade | None, Any], foreseen: list[_Ahead] | None = None
+        self, own: _Ahead, moved: Logged, reach: Mapping[Cascade, Any], foreseen: list[_Ahead] | None = None
     ) -> list[_Ahead]:
         """The cascades that a move sets off, the last first.
 
         reach: what is known of whom they would move
         """
-        if moved.rows > 1:
+        if moved.rows > 1 or moved.row is None:
             told = self._reach(moved.first, moved.last)
             return [
                 _Ahead(own.workflow.neighbour(each), each.event, self._cascade(own, each, one=False), told)
@@ -205,24 +228,22 @@ class Chain:
         following = self._set_off_by_one(own, moved.target, moved.row) if foreseen is None else foreseen
         for each in following:
             each.told["now"], each.told["step_cause"] = self.told["now"], moved.first
-            each.reach = reach.get(each.one)
+            each.reach = None if each.one is None else reach.get(each.one)
         return [each for each in following if not each.leaving or moved.source in each.leaving]
 
     def _set_off_by_one(self, own: _Ahead, target: str | None, row: int | None) -> list[_Ahead]:
         """Those that one row sets off by entering a state, if it leaves the right one."""
-        if not (cascades := own.workflow.cascades_of(own.event, target)):
-            return []
+        cascades = own.workflow.kept(
+            ("set off", own.event, target, self.waiting),
+            lambda: [
+                (own.workflow.neighbour(each), each, self._cascade(own, each, one=True))
+                for each in reversed(own.workflow.cascades_of(own.event, target))
+            ],
+        )
         told = {**self.told, "step_row": row}
         return [
-            _Ahead(
-                own.workflow.neighbour(each),
-                each.event,
-                self._cascade(own, each, one=True),
-                told,
-                each.leaving,
-                one=each,
-            )
-            for each in reversed(cascades)
+            _Ahead(neighbour, each.event, steps, {**told}, each.leaving, each)
+            for neighbour, each, steps in cascades
         ]
 
     def _cascade(self, own: _Ahead, cascade: Cascade, *, one: bool) -> Plan:
@@ -234,9 +255,10 @@ class Logged:
     """The log rows of one move: how many, and the ids of the first and the last.
 
     aside: whether any row at all is set aside; None where it was not looked for
-    row:   the row with the highest id, where several write at once; else the only one, if it is one
+    row:   the row with the highest id; None where that takes a look
     source, target, at: of the only one
     left:  the row itself, as it then was, in the database's words; empty where it was not told
+    done:  it was seen that nothing is left to do after it
     """
 
     rows: int
@@ -248,6 +270,7 @@ class Logged:
     target: str | None = None
     at: datetime | None = None
     left: Sequence[Any] = field(default=(), repr=False)
+    done: bool = False
 
 
 @dataclass(slots=True)

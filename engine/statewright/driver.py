@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NoReturn
 
 from sqlalchemy import Dialect, Engine, PoolProxiedConnection, text
 from sqlalchemy.exc import DBAPIError
 
-from statewright.dialects import of
+from statewright.dialects import in_words, of
 from statewright.statement import Compiled, Statement
 
 RESTING = 4
@@ -67,6 +68,8 @@ class Driver:
         self.database = of(engine)
         self._engine = engine
         self._name = self.database.NAME
+        self.in_words: Callable[[datetime], Any] = in_words(self._name)
+        """An instant as the database keeps it."""
         self._take()
 
     def begin(self, words: str, *, few: bool = False) -> None:
@@ -76,10 +79,6 @@ class Driver:
         except self._error as error:
             self.pooled.close()
             self._fail(error)
-
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
-        """Run a statement; what is returned has its answer. Raises KeyError for a value that is not told."""
-        return self.ask(statement, values)
 
     def one(self, statement: Statement, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The row that a SELECT finds, by column; None when there is none."""
@@ -93,13 +92,18 @@ class Driver:
         """Have words that are told nothing run together with the next statement that is run."""
         self.ask(_said(words), {})
 
-    def ask(self, statement: Statement, values: Mapping[str, Any]) -> Any:
-        """Have a statement run together with the next one that is run; its answer is to be read after that."""
+    def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
+        """Run a statement; what is returned has its answer. Raises KeyError for a value that is not told."""
         compiled = statement.compiled.get(self._name) or statement.on(self.dialect, self.database)
         try:
-            return self._execute(compiled.sql, compiled.bound(values))
+            return self._execute(
+                compiled.sql, compiled.bound(values) if compiled.puts else compiled.chosen(values)
+            )
         except self._error as error:
             self._fail(error)
+
+    ask = run
+    """The same, but it may be run together with the next one; its answer is to be read after that."""
 
     def go_by_index(self) -> None:
         """Have the planner look rows up one by one, until the transaction ends or `go_by_choice`."""
@@ -109,7 +113,9 @@ class Driver:
 
     def read(self, statement: Statement, row: Sequence[Any] | None) -> dict[str, Any] | None:
         """A row that a SELECT finds, by column; None when there is none."""
-        return None if row is None else statement.on(self.dialect, self.database).read(row)
+        if row is None:
+            return None
+        return (statement.compiled.get(self._name) or statement.on(self.dialect, self.database)).read(row)
 
     def answered(self) -> None:
         """Have everything run that was to run ahead."""
@@ -137,7 +143,10 @@ class Driver:
         raise NotImplementedError
 
     def commit(self) -> None:
-        self.say("COMMIT")
+        try:
+            self._execute("COMMIT")
+        except self._error as error:
+            self._fail(error)
 
     def undo(self) -> bool:
         """End the transaction without a trace; tells whether the connection is good for another."""
@@ -237,14 +246,13 @@ class Sending(Driver):
         return answer
 
     def end(self) -> None:
-        super().commit()
+        self.announce("COMMIT")
         self._over = True
 
     def commit(self) -> None:
-        if self._over:
-            self.answered()
-        else:
-            super().commit()
+        if not self._over:
+            self.announce("COMMIT")
+        self.answered()
 
     def go_by_index(self) -> None:
         self.announce(self.database.BY_INDEX)

@@ -12,9 +12,9 @@ from sqlalchemy.sql import visitors
 
 from statewright.dialects import Instant
 from statewright.errors import DefinitionError
-from statewright.statement import parameter
+from statewright.statement import AT, parameter
 
-NOW: BindParameter[datetime] = parameter("now", Instant())
+NOW: BindParameter[datetime] = parameter(AT, Instant())
 """The instant of the step, for use in guards and assignments."""
 
 # What the UPDATE is told must not be called like any column of the row: SQLAlchemy would set that column.
@@ -57,12 +57,14 @@ def arguments_in(expression: Any) -> dict[str, type]:
     }
 
 
-def bound(now: datetime | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The instant and the arguments, by the names that the statements know.
+def bound(now: datetime, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The instant and the arguments, by the names that the statements know."""
+    return {AT: now, **as_told(arguments)}
 
-    now: None when a statement takes it from the database's clock
-    """
-    return {"now": now, **{_ARGUMENT + name: value for name, value in arguments.items()}}
+
+def as_told(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments by the names that the statements know."""
+    return {_ARGUMENT + name: value for name, value in arguments.items()}
 
 
 def reserved(column: str) -> bool:
@@ -75,8 +77,8 @@ def wrong(name: str, kind: type, value: Any) -> str | None:
     # A bool is an int to Python, but nobody means `days=True`.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         return f"expected {name} to be {_IN_WORDS[kind]}, got {reprlib.repr(value)}"
-    if isinstance(value, str) and not storable(value):
-        return f"expected {name} to be text, got characters that no database keeps"
+    if isinstance(value, str):
+        return None if storable(value) else f"expected {name} to be text, got characters that no database keeps"
     if isinstance(value, int) and abs(value) > LARGEST:
         return f"expected {name} to be a whole number, got one that is too large"
     if isinstance(value, datetime):

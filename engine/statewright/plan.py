@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Insert,
     Select,
     Text,
     Update,
@@ -17,35 +16,30 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    insert,
     literal,
     null,
     select,
     true,
-    update,
 )
 
 from statewright.dialects import postgresql, unindexed
+from statewright.glance import Glance, glance
 from statewright.log import FORCE, START
-from statewright.outcome import destination, entered_by, looks_beyond, target_of, written
-from statewright.parameters import BATCH, LOCKED, NOW, ROW, TARGET
-from statewright.reach import ANY_ASIDE, REACH, foreseeable, from_one, from_the_log, movable, quiet, whence
+from statewright.outcome import entered_by, looks_beyond, target_of, written
+from statewright.parameters import LOCKED, NOW, ROW, TARGET
+from statewright.reach import REACH, along_the_link, foreseeable, from_one, from_the_log, movable, quiet
 from statewright.session import locking
-from statewright.statement import Statement, parameter
+from statewright.statement import Statement
 from statewright.tables import set_aside, transition
 from statewright.workflow import Cascade, Deadline, Workflow
-
-_TEXTS = {name: parameter(name, Text()) for name in ("actor", "reason", "key", "payload")}
+from statewright.writes import TEXTS, Facts, apply, facts_of, log_rows, one_together, together
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
-    apply_one: the same for a single row, told with its target, by the state that it leaves; None where a row is
-           not known to be there
-    whence: tells of the log row `log_id` of a single move: whether any row is set aside, its row, source and
-           target; then, for each of `reaches`, whether it would move any neighbour
+    alone: the same for one row, where who writes is alone; None where any number may move
     one:   it moves the row whose id is told, and no other
     both:  log and apply as one statement, where a statement may write in its parts; it tells of the log rows how
            many they are, the first and the last id, whether any row is set aside, and the highest row, source,
@@ -59,23 +53,20 @@ class Plan:
     leads_to: the only state that the event leads to; None when there are several
     finish: the same for a row that sets nothing off and after which nothing comes: COMMIT may go with it
     ends:  nothing comes after any row, so that COMMIT may go with the last step that it sets off
-    reaches, holds: cascades of a single row of which it is told early whom they may move: by `whence` where who
-           writes is alone, by `both` where their neighbours are locked by then
+    holds: cascades of a single row of which `both` tells whom they may move: their neighbours are locked by then
     """
 
     log: Statement
     apply: Statement
-    apply_one: Callable[[str | None], Statement] | None
-    whence: Statement
     both: Statement
     timed: Statement
+    alone: Callable[[], Glance] | None = None
     leads_to: str | None = None
     one: bool = False
     lock: Statement | None = None
     ahead: tuple[Statement, ...] = ()
-    finish: Plan | None = None
+    finish: Callable[[], Plan | None] | None = None
     ends: bool = False
-    reaches: tuple[Cascade, ...] = ()
     holds: tuple[Cascade, ...] = ()
 
 
@@ -108,17 +99,22 @@ def for_row(
         lock = locking(workflow.id, where) if looks_beyond(workflow, event, target) else None
         chosen = _candidates(workflow, event, where, target)
         known = chosen if lock is None else _candidates(workflow, event, where, target, locked=False)
+        facts = facts_of(workflow, event, target)
+        done = None if finish is None else finish.where
         return _plan(
             workflow,
             event,
             target,
-            log_rows(workflow, event, chosen, target),
-            log_rows(workflow, event, known, target),
+            facts,
+            chosen,
+            known=known,
+            # Each is for one kind of database alone.
+            alone=cache(partial(glance, workflow, event, target, facts, chosen, whole=True, done=done)),
+            finish=cache(partial(_finishing, workflow, event, known, finish, held=held)) if finish else None,
             one=True,
             lock=lock,
             ahead=() if held else _ahead(workflow, event, where),
             held=held,
-            finish=None if finish is None else _finishing(workflow, event, known, finish, held=held),
             ends=finish is not None and finish.where is None,
         )
 
@@ -139,10 +135,10 @@ def for_selection(
     reasons: why, by id, for rows that have a reason of their own
     """
     # To number a million rows would cost a third of the time that it takes to move them.
-    first = case((func.row_number().over(order_by=workflow.id) == 1, _TEXTS["key"])) if keyed else null()
+    first = case((func.row_number().over(order_by=workflow.id) == 1, TEXTS["key"])) if keyed else null()
     alone = workflow.alone(where)
     own = {row_id: literal(reason, Text()) for row_id, reason in (reasons or {}).items()}
-    reason = case(own, value=workflow.id, else_=_TEXTS["reason"]) if own else None
+    reason = case(own, value=workflow.id, else_=TEXTS["reason"]) if own else None
     # Rows cannot be numbered and locked in one statement.
     lock = locking(workflow.id, alone) if keyed or looks_beyond(workflow, event, target) else None
     chosen = _candidates(workflow, event, alone, target, locked=lock is None)
@@ -151,8 +147,9 @@ def for_selection(
         workflow,
         event,
         target,
-        log_rows(workflow, event, chosen, target, key=first, reason=reason),
-        log_rows(workflow, event, known, target, key=first, reason=reason),
+        facts_of(workflow, event, target, key=first, reason=reason),
+        chosen,
+        known=known,
         lock=lock,
         ahead=_ahead(workflow, event, alone),
     )
@@ -187,8 +184,7 @@ def _for_due(workflow: Workflow, deadline: Deadline, chosen: Select[Any]) -> Pla
         lock = Statement(locking.add_columns(workflow.id))
     else:
         known, lock = locking, None
-    log = log_rows(workflow, event, chosen, None)
-    return _plan(workflow, event, None, log, log_rows(workflow, event, known, None), lock=lock)
+    return _plan(workflow, event, None, facts_of(workflow, event, None), chosen, known=known, lock=lock)
 
 
 def due(
@@ -217,21 +213,25 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
 
     def build() -> Plan:
         event, sources = cascade.event, neighbour.decisions.sources(cascade.event)
-        facts: dict[str, Any] = {"reason": null(), "key": null()}
         source, cause, near = from_one(cascade, neighbour) if one else from_the_log(cascade, neighbour)
         chosen = _candidates(neighbour, event, near, None, locked=False).select_from(source)
-        log = log_rows(neighbour, event, chosen, None, cause=cause, **facts)
+        facts = facts_of(neighbour, event, None, cause=cause, reason=null(), key=null())
         mode: dict[str, Any] = {"of": neighbour.table, "key_share": True, "nowait": not waiting}
         lock = None
         # Most often one row reaches none that could move, and to lock none is quicker than to log none.
         if one or looks_beyond(neighbour, event):
             ids = select(neighbour.id).select_from(source).where(near, neighbour.state.in_(sources))
             lock = Statement(ids.order_by(neighbour.id).with_for_update(**mode))
-            chosen = chosen.where(_among_locked(neighbour))
+            known = chosen.where(_among_locked(neighbour))
         else:
-            chosen = chosen.order_by(neighbour.id).with_for_update(**mode)
-        logged = log_rows(neighbour, event, chosen, None, cause=cause, **facts)
-        return _plan(neighbour, event, None, log, logged, lock=lock)
+            known = chosen.order_by(neighbour.id).with_for_update(**mode)
+        alone = None
+        if one:
+            source, near = along_the_link(cascade, neighbour, ROW)
+            # Two are as good as any number: then they are not moved one by one.
+            few = _candidates(neighbour, event, near, None, locked=False).select_from(source).limit(2)
+            alone = cache(partial(glance, neighbour, event, None, facts, few, whole=False))
+        return _plan(neighbour, event, None, facts, chosen, known=known, alone=alone, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
 
@@ -250,52 +250,53 @@ def _plan(
     workflow: Workflow,
     event: str,
     target: str | None,
-    log: Insert,
-    logged: Insert,
+    facts: Facts,
+    chosen: Select[Any],
     *,
+    known: Select[Any],
+    alone: Callable[[], Glance] | None = None,
     one: bool = False,
     lock: Statement | None = None,
     ahead: tuple[Statement, ...] = (),
     held: bool = False,
-    finish: Plan | None = None,
+    finish: Callable[[], Plan | None] | None = None,
     ends: bool = False,
 ) -> Plan:
-    """All statements of an event, given its log; `logged` is the same where rows are locked."""
+    """All statements of an event, given what is logged of the rows that are chosen.
+
+    known: the same rows, once they are locked
+    """
     entered = entered_by(workflow, event, target)
     if len(entered) == 1:
         moved = select(transition.c.row_id).where(REACH)
-        apply = _apply(workflow, event, entered, TARGET, workflow.id.in_(moved))
+        applied = apply(workflow, written(workflow, event, entered, TARGET), workflow.id.in_(moved))
     else:
-        apply = _apply(workflow, event, entered, transition.c.target, REACH, transition.c.row_id == workflow.id)
-    reaches = foreseeable(workflow, event)
-    holds = tuple(each for each in reaches if one and (held or _goes_ahead(workflow, each.to)))
+        values = written(workflow, event, entered, transition.c.target)
+        applied = apply(workflow, values, REACH, transition.c.row_id == workflow.id)
+    holds = tuple(
+        each for each in foreseeable(workflow, event) if one and (held or _goes_ahead(workflow, each.to))
+    )
+    logged = log_rows(facts, known)
 
-    def apply_logged(rows: Any) -> Update:
-        return _apply(workflow, event, entered, rows.target, rows.row_id == workflow.id)
+    def applied_to(rows: Any) -> Update:
+        return apply(workflow, written(workflow, event, entered, rows.target), rows.row_id == workflow.id)
 
     if one:
-        both = _one_together(workflow, logged, apply_logged, [movable(workflow, each) for each in holds])
+        both = one_together(workflow, logged, applied_to, [movable(workflow, each) for each in holds])
     else:
-        both = together(logged, apply_logged)
-
-    @cache
-    def apply_one(source: str | None) -> Statement:
-        return Statement(_apply(workflow, event, entered, TARGET, workflow.id == ROW, source=source))
-
+        both = together(logged, applied_to)
     return Plan(
-        log=Statement(log),
-        apply=Statement(apply),
-        apply_one=apply_one,
-        whence=whence(workflow, reaches),
+        log=Statement(log_rows(facts, chosen)),
+        apply=Statement(applied),
         both=Statement(both),
         timed=Statement(both, {NOW.key: postgresql.PRESENT}),
+        alone=alone,
         leads_to=next(iter(entered)) if len(entered) == 1 else None,
         one=one,
         lock=lock,
         ahead=ahead,
         finish=finish,
         ends=ends,
-        reaches=reaches,
         holds=holds,
     )
 
@@ -310,33 +311,9 @@ def _finishing(workflow: Workflow, event: str, known: Select[Any], finish: Finis
         # It would most often be asked for nothing, or of rows that others may move meanwhile.
         return None
     narrowed = known.where(sets_nothing_off, true() if finish.where is None else finish.where)
-    log = log_rows(workflow, event, narrowed, None)
-    return _plan(workflow, event, None, log, log, one=True, held=True)
-
-
-def together(log: Insert, apply: Callable[[Any], Update | Insert]) -> Select[*tuple[Any, ...]]:
-    """Log and apply as one statement; what it tells is in `Plan`. apply: is given the columns of the log rows."""
-    logged = log.returning(*_LOGGED).cte("logged")
-    applied = apply(logged.c).cte("applied")
-    ends = func.min(logged.c.id), func.max(logged.c.id)
-    rest = (func.max(logged.c[name]) for name in ("row_id", "source", "target", "at"))
-    return select(func.count(), *ends, ANY_ASIDE, *rest).select_from(logged).add_cte(applied)
-
-
-def _one_together(
-    workflow: Workflow, log: Insert, apply: Callable[[Any], Update], told: Sequence[ColumnElement[Any]]
-) -> Select[*tuple[Any, ...]]:
-    """The same of one row, which is told too; nothing where it does not move."""
-    logged = log.returning(*_LOGGED).cte("logged")
-    applied = apply(logged.c).returning(*workflow.table.c).cte("applied")
-    ends = logged.c.id, logged.c.id.label("last")
-    rest = (logged.c[name] for name in ("row_id", "source", "target", "at"))
-    return select(literal(1), *ends, ANY_ASIDE, *rest, *told, *applied.c).join_from(
-        logged, applied, applied.c.id == logged.c.row_id
+    return _plan(
+        workflow, event, None, facts_of(workflow, event, None), narrowed, known=narrowed, one=True, held=True
     )
-
-
-_LOGGED = (transition.c.id, transition.c.row_id, transition.c.source, transition.c.target, transition.c.at)
 
 
 def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[Statement, ...]:
@@ -397,45 +374,3 @@ def _candidates(
     if any(None in decisions.decisions[state, event].outcomes.values() for state in sources):
         chosen = chosen.where(target_of(workflow, event, target).is_not(None))
     return chosen
-
-
-def log_rows(
-    workflow: Workflow,
-    event: str,
-    chosen: Select[Any],
-    target: str | None,
-    *,
-    cause: ColumnElement[Any] | None = None,
-    reason: ColumnElement[Any] | None = None,
-    key: ColumnElement[Any] | None = None,
-) -> Insert:
-    ends = [deadline.at for deadline in workflow.deadlines if deadline.event == event]
-    values: dict[str, ColumnElement[Any]] = {
-        "batch": BATCH,
-        "cause": null() if cause is None else cause,
-        "workflow": literal(workflow.name, Text()),
-        "row_id": workflow.id,
-        "event": literal(event, Text()),
-        "source": null() if event == START else workflow.state,
-        "target": destination(workflow, event, target),
-        "at": NOW,
-        "due_at": case((ends[0] <= NOW, ends[0])) if ends else null(),
-        "actor": _TEXTS["actor"],
-        "reason": _TEXTS["reason"] if reason is None else reason,
-        "chart": literal(workflow.decisions.fingerprint, Text()),
-        "key": _TEXTS["key"] if key is None else key,
-        "payload": _TEXTS["payload"] if cause is None else null(),
-    }
-    return insert(transition).from_select(list(values), chosen.add_columns(*values.values()))
-
-
-def _apply(
-    workflow: Workflow,
-    event: str,
-    moved: set[str],
-    target: ColumnElement[Any],
-    *where: ColumnElement[bool],
-    source: str | None = None,
-) -> Update:
-    """The one statement that writes the `state` of rows that are there: each follows its log row."""
-    return update(workflow.table).values(written(workflow, event, moved, target, source)).where(*where)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, func, select, true
 
 from statewright.parameters import AFTER, BATCH, CAUSE, NOW, ROW, UPTO
-from statewright.statement import Statement, parameter
 from statewright.tables import set_aside, transition
 from statewright.workflow import Cascade, Workflow
 
@@ -42,6 +40,16 @@ def from_one(cascade: Cascade, neighbour: Workflow) -> Source:
     return neighbour.table, CAUSE, neighbour.id.in_(ids)
 
 
+def along_the_link(
+    cascade: Cascade, neighbour: Workflow, row: ColumnElement[Any]
+) -> tuple[FromClause, ColumnElement[bool]]:
+    """What one row reaches, and by which condition; a neighbour that it is linked to twice, twice."""
+    # The table of the link may be the neighbour's own.
+    link = cascade.along.here.table.alias("link")
+    here, there = link.c[cascade.along.here.key], link.c[cascade.along.there.key]
+    return link.join(neighbour.table, neighbour.id == there), here == row
+
+
 def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
     """Cascades of which can be told early whom they would move: only moves of those neighbours change it.
 
@@ -59,12 +67,9 @@ def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
     )
 
 
-def whence(workflow: Workflow, cascades: Collection[Cascade]) -> Statement:
-    """Where a single move came from, and whether these cascades would move any neighbour: see `Plan.whence`."""
-    row = transition.c.row_id
-    told = ANY_ASIDE, row, transition.c.source, transition.c.target
-    ahead = (exists(_movable(workflow, cascade, row).correlate(transition)) for cascade in cascades)
-    return Statement(select(*told, *ahead).where(transition.c.id == parameter("log_id", BigInteger())))
+def reaching(workflow: Workflow, cascade: Cascade) -> ColumnElement[bool]:
+    """Whether a cascade from a row of this table would move any neighbour."""
+    return exists(_movable(workflow, cascade, workflow.id).correlate(workflow.table))
 
 
 def movable(workflow: Workflow, cascade: Cascade) -> ColumnElement[Any]:
@@ -83,8 +88,9 @@ def quiet(workflow: Workflow, event: str) -> ColumnElement[bool] | None:
 
 def _movable(workflow: Workflow, cascade: Cascade, row: ColumnElement[Any]) -> Select[Any]:
     neighbour = workflow.neighbour(cascade)
-    # The table of the link may be the neighbour's own.
-    link = cascade.along.here.table.alias("link").c
-    here, there = link[cascade.along.here.key], link[cascade.along.there.key]
-    chosen = select(neighbour.id).join_from(here.table, neighbour.table, neighbour.id == there)
-    return chosen.where(here == row, neighbour.state.in_(neighbour.decisions.sources(cascade.event)))
+    source, near = along_the_link(cascade, neighbour, row)
+    return (
+        select(neighbour.id)
+        .select_from(source)
+        .where(near, neighbour.state.in_(neighbour.decisions.sources(cascade.event)))
+    )

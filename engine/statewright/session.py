@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from statewright import dialects
@@ -53,17 +54,23 @@ class StoreSession(Session):
         self._last: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
-        with self._troubles:
+        try:
             self._driver = self._drivers.take(writing=self.writing, by_index=self.whole, few=self._few)
+        except DBAPIError as error:
+            self._troubles.tell(error)
+            raise
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        with self._troubles:
+        try:
             try:
                 if error is None and self.writing:
                     self._finish()
             finally:
                 self.close()
+        except DBAPIError as trouble:
+            self._troubles.tell(trouble)
+            raise
         if error is not None:
             self._troubles.tell(error)
 

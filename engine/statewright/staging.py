@@ -13,20 +13,21 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.sql import visitors
 from sqlmodel import Session
 
-from statewright import dialects, outcome, plan
+from statewright import dialects, outcome
 from statewright.chain import Chain
 from statewright.dialects import postgresql
 from statewright.dialects.staging import Staging, staging
 from statewright.errors import Conflict
 from statewright.log import START
 from statewright.many import as_the_driver_takes_them
-from statewright.parameters import NOW, bound
+from statewright.parameters import NOW
 from statewright.plan import Plan
-from statewright.reach import REACH, foreseeable, whence
+from statewright.reach import REACH
 from statewright.session import StoreSession, expect_to_write
 from statewright.statement import Statement, parameter
 from statewright.tables import transition
 from statewright.workflow import Workflow
+from statewright.writes import facts_of, log_rows, together
 
 
 def begin_all(
@@ -73,7 +74,7 @@ def _begin(
     values = as_the_driver_takes_them(connection, workflow.table, columns)
     step = {"step_batch": random.getrandbits(63), "actor": actor, "reason": None, "key": None, "payload": None}
     with how.told(connection, stage.rows, values) as told:
-        chain = Chain(session, workflow, START, {**bound(None, {}), **step, **told}, waiting=True)
+        chain = Chain(session, workflow, START, {**step, **told})
         try:
             begun = chain.run(steps, None).rows
         except (IntegrityError, DataError) as error:
@@ -114,23 +115,21 @@ class _Stage:
         written = outcome.written(workflow, START, {state}, transition.c.target)
         # Chosen once for both, where they are one statement: what is not in a table has no index to be joined by.
         chosen = select(*waiting).where(_of(workflow, self.rows, may)).cte("chosen")
-        both = plan.together(self._log(state, chosen), lambda _: self._entering(written, chosen))
-        reaches = foreseeable(workflow, START)
+        both = together(self._log(state, chosen), lambda _: self._entering(written, chosen))
         return Plan(
             log=Statement(self._log(state, self.rows, may)),
             apply=Statement(self._entering(written, self.rows, followed)),
-            apply_one=None,
-            whence=whence(workflow, reaches),
             both=Statement(both),
             timed=Statement(both, {NOW.key: postgresql.PRESENT}),
             leads_to=state,
-            reaches=reaches,
         )
 
     def _log(self, state: str, rows: FromClause, *where: Any) -> Insert:
         chosen = select().select_from(self._workflow.table).where(*where)
         reason = func.coalesce(rows.c[_REASON], parameter("reason", Text()))
-        log: Insert = _of(self._workflow, rows, plan.log_rows(self._workflow, START, chosen, state, reason=reason))
+        log: Insert = _of(
+            self._workflow, rows, log_rows(facts_of(self._workflow, START, state, reason=reason), chosen)
+        )
         return log
 
     def _entering(self, written: Mapping[str, Any], rows: FromClause, *where: Any) -> Insert:

@@ -14,6 +14,9 @@ from sqlalchemy.types import TypeEngine
 
 from statewright.dialects import Database
 
+AT = "now"
+"""The instant of a step, which a `Statement` is told in the database's own words: it is put so once a step."""
+
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
     """A value that is told as the statement runs; a `Statement` refuses to run without it."""
@@ -43,8 +46,6 @@ class Compiled:
 
     def bound(self, values: Mapping[str, Any]) -> Sequence[Any]:
         """The values by number, as the driver takes them. Raises KeyError when one is missing."""
-        if not self.puts:
-            return self.chosen(values)
         told = [*self.chosen(values)]
         for place, put in self.puts:
             told[place] = put(told[place])
@@ -108,7 +109,8 @@ def _compile(clause: Executable, dialect: Dialect, database: Database, says: Map
 
     compiled = Inlining(dialect, clause)
     sql = compiled.string.replace("%%", "%") if dialect.paramstyle == "pyformat" else compiled.string
-    puts = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in numbers]
+    kinds = {name: compiled.binds[name].type.dialect_impl(dialect) for name in numbers}
+    puts = [None if name == AT else kind.bind_processor(dialect) for name, kind in kinds.items()]
     columns = {
         str(column.key): column.type.dialect_impl(dialect).result_processor(dialect, None)
         for column in (clause.selected_columns if isinstance(clause, Select) else ())

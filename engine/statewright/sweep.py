@@ -310,7 +310,9 @@ class _Turn:
         driver = session.driver
         found = driver.one(ends, {}) or {}
         enough = (found["last"] - found["first"]) // SPARSE + 1
-        counted = driver.one(overdue, {NOW.key: self._instant(session), _ENOUGH.key: enough}) or {}
+        counted = (
+            driver.one(overdue, {NOW.key: driver.in_words(self._instant(session)), _ENOUGH.key: enough}) or {}
+        )
         many: bool = counted["rows"] == enough
         return many
 

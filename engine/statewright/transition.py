@@ -19,7 +19,7 @@ from statewright.chain import Chain, Logged
 from statewright.errors import Conflict, WrongArguments
 from statewright.explain import refusal
 from statewright.log import FORCE, START
-from statewright.parameters import LARGEST, bound, wrong
+from statewright.parameters import LARGEST, as_told, wrong
 from statewright.plan import Plan
 from statewright.session import expect_to_write
 from statewright.workflow import Deadline, Workflow
@@ -34,6 +34,7 @@ class Moved:
     replayed: the call's idempotency key was known, so nothing was done again
     passed:   the id of the last row moved, where rows were moved in the order of their ids
     left:     the only row as the call left it, in the database's words; empty where that takes a look
+    done:     as the only row moved it was seen that its session has nothing more to do: see `plan.Finish`
     """
 
     rows: int
@@ -43,6 +44,7 @@ class Moved:
     passed: int | None = None
     # It may hold a secret, which is not for any repr.
     left: Sequence[Any] = field(default=(), compare=False, repr=False)
+    done: bool = field(default=False, compare=False)
 
 
 def fire(
@@ -69,12 +71,10 @@ def fire(
     """
     workflow.check_call(event, arguments or {})
     call = _Call(session, workflow, event, actor=actor, reason=reason, key=key, arguments=arguments)
-    if replayed := call.replay(row_id):
+    if key is not None and (replayed := call.replay(row_id)):
         return replayed
-    # Where who writes is alone, there is no way to save, and statements for it would be built for nothing.
-    finishing = key is None and call.session.whole and call.chain.database.LOCKS_ROWS
-    steps = plan.for_row(workflow, event, held=held, finish=finish if finishing else None)
-    moved = call.run_for(row_id, steps)
+    finishing = key is None and call.session.whole
+    moved = call.run(plan.for_row(workflow, event, held=held, finish=finish if finishing else None), row=row_id)
     if not moved.rows:
         if replayed := call.replay(row_id):
             return replayed
@@ -157,7 +157,7 @@ def start(
     _check_target(workflow, START, target, None)
     call = _Call(session, workflow, START, actor=actor, reason=reason, key=key)
     if isinstance(where, int):
-        return call.replay(None) or call.run_for(where, plan.for_row(workflow, START, target))
+        return call.replay(None) or call.run(plan.for_row(workflow, START, target), row=where)
     chosen = plan.for_selection(workflow, START, where, target, keyed=key is not None, reasons=reasons)
     return call.replay(None) or call.run(chosen)
 
@@ -177,7 +177,7 @@ def force(session: Session, workflow: Workflow, row_id: int, target: str, *, act
         )
     _check_target(workflow, FORCE, target, row_id)
     call = _Call(session, workflow, FORCE, actor=actor, reason=reason)
-    moved = call.run_for(row_id, plan.for_row(workflow, FORCE, target))
+    moved = call.run(plan.for_row(workflow, FORCE, target), row=row_id)
     if not moved.rows:
         raise refusal(session, workflow, FORCE, row_id, now=call.chain.now, arguments={})
     return moved
@@ -207,16 +207,17 @@ class _Call:
         self.event = event
         self.key = key
         self.batch = random.getrandbits(63)
-        self.payload = _payload(arguments or {})
+        self.payload = _payload(arguments) if arguments else None
         told = {
-            **bound(now, arguments or {}),
             "step_batch": self.batch,
             "actor": actor,
             "reason": reason,
             "key": key,
             "payload": self.payload,
         }
-        self.chain = Chain(self.session, workflow, event, told, waiting=waiting)
+        if arguments:
+            told |= as_told(arguments)
+        self.chain = Chain(self.session, workflow, event, told, now=now, waiting=waiting)
 
     def replay(self, row_id: int | None) -> Moved | None:
         """What an earlier call with the same key did; None when there was none."""
@@ -234,17 +235,14 @@ class _Call:
             )
         return Moved(found.moved if row_id is None else 1, found.batch, replayed=True)
 
-    def run_for(self, row_id: int, steps: Plan) -> Moved:
-        """Run for one row; an id that no database could keep moves nothing."""
-        if abs(row_id) > LARGEST:
-            return Moved(0)
-        return self.run(steps, row=row_id)
-
     def run(self, steps: Plan, *, row: int | None = None) -> Moved:
         """Move rows, and whatever that sets off.
 
         row: the only one that is moved, or the last one that a walk has passed
+        An id that no database could keep moves nothing.
         """
+        if row is not None and abs(row) > LARGEST:
+            return Moved(0)
         if not self.session.untouched:
             self.session.flush()
         one = row if steps.one else None
@@ -267,9 +265,10 @@ class _Call:
         walking = moved.rows and row is not None and not steps.one
         passed = self.chain.passed(moved) if walking else None
         # Where a cascade came back to rows of this kind, it may have moved this one too.
-        again = moved.left and any(name == self.workflow.name for name, _ in self.chain.cascaded)
+        cascaded = self.chain.cascaded
+        again = cascaded and any(name == self.workflow.name for name, _ in cascaded)
         left = () if again else moved.left
-        return Moved(moved.rows, self.batch, self.chain.cascaded, passed=passed, left=left)
+        return Moved(moved.rows, self.batch, cascaded, False, passed, left, moved.done)
 
     def _keep(self, moved: Logged) -> None:
         keys.keep(
@@ -345,9 +344,9 @@ def _deed(entry: Row[Any]) -> str:
     return f"{entry.event.replace('_', ' ')} {entry.workflow.replace('_', ' ')} {entry.row_id}"
 
 
-def _payload(arguments: Mapping[str, Any]) -> str | None:
+def _payload(arguments: Mapping[str, Any]) -> str:
     """The arguments as JSON, the same for the same values in any order."""
-    return json.dumps(arguments, default=_plain, sort_keys=True) if arguments else None
+    return json.dumps(arguments, default=_plain, sort_keys=True)
 
 
 def _plain(value: datetime) -> str:

@@ -124,4 +124,4 @@ def test_a_cascade_that_would_move_nobody_takes_no_statement(house: StoreSession
         assert fire(house, gates, "open", 1, actor="ana").cascaded == {}
     words = [statement.split()[0] for statement in statements]
     # On a server, the lamps are locked before the gate.
-    assert words == (["SELECT", "WITH"] if house.driver.database.LOCKS_ROWS else ["INSERT", "SELECT", "UPDATE"])
+    assert words == (["SELECT", "WITH"] if house.driver.database.LOCKS_ROWS else ["SELECT", "INSERT", "UPDATE"])

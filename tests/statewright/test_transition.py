@@ -565,7 +565,7 @@ def test_an_error_in_the_middle_undoes_the_step_too(theatre: Store, monkeypatch:
     with theatre.transaction() as session:
         (hall,) = add_halls(session, {})
         before = log(session)
-        monkeypatch.setattr("statewright.plan.for_cascade", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr("statewright.chain.Chain._set_off", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             fire(session, halls, "close", hall, actor="ana")
         assert (log(session), state_of(session, halls, hall)) == (before, "running")

@@ -26,6 +26,7 @@ from statewright.dialects.types import (
     Identifier,
     Instant,
     date_of,
+    in_words,
 )
 from statewright.dialects.words import among, days_after, days_between, earliest, latest, unindexed
 from statewright.errors import StoreError
@@ -47,6 +48,7 @@ __all__ = [
     "days_after",
     "days_between",
     "earliest",
+    "in_words",
     "latest",
     "named_by",
     "number_never_again",

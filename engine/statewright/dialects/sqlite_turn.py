@@ -32,7 +32,8 @@ class Patient(sqlite3.Connection):
 
     def be_patient(self) -> None:
         """Have SQLite itself wait so long for whatever others have locked."""
-        self._wait(self.patience)
+        if self._waiting != self.patience:
+            self._wait(self.patience)
 
     def be_roomy(self) -> None:
         """Have room for changes of any size; not within a transaction."""
@@ -46,25 +47,28 @@ class Patient(sqlite3.Connection):
         if words != IMMEDIATE:
             self.be_patient()
             return self.execute(words)
-        self._keep_in("MEMORY" if few else self.room)
+        room = "MEMORY" if few else self.room
+        if room != self._kept_in:
+            self._keep_in(room)
         # It stays so until this connection begins to read: with write-ahead logging, who writes waits for nobody.
-        self._wait(0)
-        # Counted, not timed: a program's tests may have the clock stand still.
-        for _ in range(round(self.patience / BETWEEN_LOOKS)):
+        if self._waiting != 0:
+            self._wait(0)
+        looks = 0
+        while True:
             try:
                 return self.execute(IMMEDIATE)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                # Counted, not timed: a program's tests may have the clock stand still.
+                over = looks * BETWEEN_LOOKS >= self.patience
+                if over or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
+            looks += 1
             time.sleep(BETWEEN_LOOKS)
-        return self.execute(IMMEDIATE)
 
     def _wait(self, seconds: float) -> None:
-        if seconds != self._waiting:
-            self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-            self._waiting = seconds
+        self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        self._waiting = seconds
 
     def _keep_in(self, where: str) -> None:
-        if where != self._kept_in:
-            self.execute(f"PRAGMA temp_store = {where}")
-            self._kept_in = where
+        self.execute(f"PRAGMA temp_store = {where}")
+        self._kept_in = where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,11 @@ class Instant(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
         return _TAKES.get(dialect.name, _in_utc)
+
+
+def in_words(name: str) -> Callable[[datetime], Any]:
+    """What puts an instant as the database of this name keeps it."""
+    return _PUTS.get(name, _checked)
 
 
 class Several(TypeDecorator[Sequence[Any]]):

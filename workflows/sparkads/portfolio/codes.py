@@ -267,12 +267,13 @@ class Codes(Noun[VideoCode]):
         """A whole verb after which ads may change from one code to another."""
         row_id = self._id_of(code)
         with self.spark.call(session) as writing:
+            driver = of_a_store(writing).driver
+            finish = _FINISH if event == "authorize" and session is None else None
             # The ads that were locked are those that need a code for its post.
             needed = self._hold_one(writing, row_id)
-            if needed is None or event not in _GIVING:
+            if event not in _GIVING:
                 # Asked here, it is answered together with the move.
-                asked = _NEEDED if event in _GIVING else _NEEDED_FROM_ANOTHER
-                needed = of_a_store(writing).driver.ask(asked, {"served": row_id})
+                needed = driver.ask(_NEEDED_FROM_ANOTHER, {"served": row_id})
             moved = fire(
                 writing,
                 codes,
@@ -283,9 +284,13 @@ class Codes(Noun[VideoCode]):
                 key=key,
                 arguments=arguments,
                 held=True,
-                finish=_FINISH if event == "authorize" and session is None else None,
+                finish=finish,
             )
-            served = self._serve_one(writing, row_id, needed, actor=actor)
+            if moved.done:
+                served = False
+            else:
+                needed = needed or driver.run(_NEEDED, {"served": row_id})
+                served = self._serve_one(writing, row_id, needed, actor=actor)
             return self._left(writing, row_id, None if served else moved, alone=session is None)
 
     def _serve_one(self, session: Session, code_id: int, needed: Any, *, actor: str) -> bool:

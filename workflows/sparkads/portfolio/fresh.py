@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import instance_state
 from sqlmodel import Session, SQLModel
 
 from sparkads.tables import table
-from statewright.session import of_a_store
+from statewright.session import StoreSession, of_a_store
 from statewright.statement import Statement, parameter
 
 R = TypeVar("R", bound=SQLModel)
@@ -31,19 +31,18 @@ def fresh(session: Session, row: type[R], row_id: int) -> R | None:
     return None if found is None else _filled(mapper.class_manager.new_instance(), mapper, row_id, found)
 
 
-def left(session: Session, row: type[R], row_id: int, told: Sequence[Any] = ()) -> R:
+def left(session: StoreSession, row: type[R], row_id: int, told: Sequence[Any] = ()) -> R:
     """A row that is there, as this transaction leaves it.
 
     told: its columns, where they were told already; else it is empty until it is read together with the end
     """
-    mine = of_a_store(session)
-    driver = mine.driver
+    driver = session.driver
     chosen, mapper = _known(row)
     made: R = mapper.class_manager.new_instance()
     if told:
         return _filled(made, mapper, row_id, driver.read(chosen, told) or {})
     answer = driver.ask(chosen, {"wanted": row_id})
-    mine.in_the_end(lambda: _filled(made, mapper, row_id, driver.read(chosen, answer.fetchone()) or {}))
+    session.in_the_end(lambda: _filled(made, mapper, row_id, driver.read(chosen, answer.fetchone()) or {}))
     return made
 
 

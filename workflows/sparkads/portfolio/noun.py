@@ -141,8 +141,9 @@ class Noun(Generic[R]):
         moved: what the verb did last to this row, if nothing else was done after it
         alone: the transaction is the verb's own, and ends with it
         """
-        if alone and of_a_store(writing).untouched:
-            return left(writing, self.row, row_id, moved.left if moved else ())
+        mine = of_a_store(writing)
+        if alone and mine.untouched:
+            return left(mine, self.row, row_id, moved.left if moved else ())
         return self._fresh(writing, row_id)
 
     def _fire(
@@ -259,7 +260,7 @@ def _persistent(verb: Callable[..., Any]) -> Callable[..., Any]:
     def persistent(self: Noun[Any], *subject: Any, session: Session | None = None, **facts: Any) -> Any:
         if session is not None:
             return verb(self, *subject, session=session, **facts)
-        return attempt(lambda: verb(self, *subject, **facts))
+        return attempt(verb, self, *subject, **facts)
 
     return persistent
 
