@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Dialect, Select, bindparam
+from sqlalchemy import BindParameter, Column, ColumnElement, Dialect, Select, bindparam, or_
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
@@ -32,7 +32,7 @@ class Compiled:
     chosen:  finds the values of these names among all that are told
     puts:    how values are put to the driver that it does not take as they are, by place in the names
     columns: of its rows; only of a SELECT
-    takes:   how those are read that the driver does not give as they are
+    takes:   how those are read that the driver does not give as they are, by place in the columns
     native:  what the database's own connection has made of it
     """
 
@@ -41,7 +41,7 @@ class Compiled:
     chosen: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     puts: tuple[tuple[int, Callable[[Any], Any]], ...]
     columns: tuple[str, ...]
-    takes: tuple[tuple[str, Callable[[Any], Any]], ...]
+    takes: tuple[tuple[int, Callable[[Any], Any]], ...]
     native: Any = None
 
     def bound(self, values: Mapping[str, Any]) -> Sequence[Any]:
@@ -53,10 +53,10 @@ class Compiled:
 
     def read(self, row: Any) -> dict[str, Any]:
         """A row of the driver's as values by column."""
-        found = dict(zip(self.columns, row, strict=True))
-        for name, take in self.takes:
-            found[name] = take(found[name])
-        return found
+        found = [*row]
+        for place, take in self.takes:
+            found[place] = take(found[place])
+        return dict(zip(self.columns, found, strict=True))
 
 
 class Statement:
@@ -101,6 +101,11 @@ def _compile(clause: Executable, dialect: Dialect, database: Database, says: Map
             said: str = super().bindparam_string(name, **options)
             return said.replace(hole, f"{database.MARK}{numbers.setdefault(name, len(numbers) + 1)}")
 
+        def visit_binary(self, binary: Any, **options: Any) -> str:
+            one_by_one = _compared(binary, database.COMPARED)
+            said: str = super().visit_binary(binary, **options) if one_by_one is None else self.process(one_by_one)
+            return said
+
         def visit_unary(self, unary: Any, **options: Any) -> str:
             said: str = super().visit_unary(unary, **options)
             if unary.operator is operators.exists:
@@ -121,8 +126,19 @@ def _compile(clause: Executable, dialect: Dialect, database: Database, says: Map
         _choosing(tuple(numbers)),
         tuple((place, put) for place, put in enumerate(puts) if put is not None),
         tuple(columns),
-        tuple((name, take) for name, take in columns.items() if take is not None),
+        tuple((place, take) for place, take in enumerate(columns.values()) if take is not None),
     )
+
+
+def _compared(binary: Any, most: int) -> ColumnElement[bool] | None:
+    """What asks of a column whether it has one of a few values, as comparisons; None for anything else."""
+    if binary.operator not in (operators.in_op, operators.not_in_op) or not isinstance(binary.left, Column):
+        return None
+    values = getattr(binary.right, "value", None) or ()
+    if not 2 < len(values) <= most:
+        return None
+    alike = or_(*(binary.left == value for value in values)).self_group()
+    return alike if binary.operator is operators.in_op else ~alike
 
 
 def _choosing(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -78,6 +78,7 @@ class Database(Protocol):
     BEGIN_WRITING: str
     MARK: str
     EXISTS_END: str
+    COMPARED: int
     PRESENT: str
     BY_INDEX: str
     BY_CHOICE: str

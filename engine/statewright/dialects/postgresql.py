@@ -46,6 +46,7 @@ EXISTS_END: str = " OFFSET 0"
 """Ends what is asked by an EXISTS: it is then asked of each row by itself. Where the planner expects few rows, it
 would else collect what all rows have, such as every ad that is live, each time that one row moves."""
 
+COMPARED: int = 0
 PRESENT: str = "statement_timestamp()"
 """The instant at which a statement begins to run, by the server's clock."""
 

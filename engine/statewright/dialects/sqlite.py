@@ -32,6 +32,8 @@ BEGIN_WRITING: str = IMMEDIATE
 
 MARK: str = "?"
 EXISTS_END: str = ""
+COMPARED: int = 8
+"""So many values of an IN are compared one by one: SQLite puts three or more into a table first, each time."""
 PRESENT: str = ""
 BY_INDEX: str = ""
 BY_CHOICE: str = ""
