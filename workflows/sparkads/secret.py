@@ -25,7 +25,15 @@ class SecretText(TypeDecorator[SecretStr]):
         return value.get_secret_value() if isinstance(value, SecretStr) else value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> SecretStr | None:
-        return None if value is None else SecretStr(value)
+        return _secret(value)
+
+    # What SQLAlchemy makes of the one above calls two functions for each.
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _secret
+
+
+def _secret(text: str | None) -> SecretStr | None:
+    return None if text is None else SecretStr(text)
 
 
 def clean(code: str) -> str:

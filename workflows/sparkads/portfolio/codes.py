@@ -267,13 +267,12 @@ class Codes(Noun[VideoCode]):
         """A whole verb after which ads may change from one code to another."""
         row_id = self._id_of(code)
         with self.spark.call(session) as writing:
-            driver = of_a_store(writing).driver
             finish = _FINISH if event == "authorize" and session is None else None
             # The ads that were locked are those that need a code for its post.
             needed = self._hold_one(writing, row_id)
             if event not in _GIVING:
                 # Asked here, it is answered together with the move.
-                needed = driver.ask(_NEEDED_FROM_ANOTHER, {"served": row_id})
+                needed = of_a_store(writing).driver.ask(_NEEDED_FROM_ANOTHER, {"served": row_id})
             moved = fire(
                 writing,
                 codes,
@@ -289,7 +288,7 @@ class Codes(Noun[VideoCode]):
             if moved.done:
                 served = False
             else:
-                needed = needed or driver.run(_NEEDED, {"served": row_id})
+                needed = needed or of_a_store(writing).driver.run(_NEEDED, {"served": row_id})
                 served = self._serve_one(writing, row_id, needed, actor=actor)
             return self._left(writing, row_id, None if served else moved, alone=session is None)
 
