@@ -124,7 +124,7 @@ class Chain:
     def _step_alone(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
         """A step where who writes is alone: log, then apply. The ids of the log rows follow each other.
 
-        What it sets off is added to what is ahead.
+        What may be one row is looked at first. What it sets off is added to what is ahead.
         """
         run, steps, told = self.driver.run, own.steps, own.told
         if steps.alone is not None:

@@ -95,10 +95,9 @@ class Driver:
     def run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         """Run a statement; what is returned has its answer. Raises KeyError for a value that is not told."""
         compiled = statement.compiled.get(self._name) or statement.on(self.dialect, self.database)
+        told = compiled.bound(values) if compiled.puts else compiled.chosen(values)
         try:
-            return self._execute(
-                compiled.sql, compiled.bound(values) if compiled.puts else compiled.chosen(values)
-            )
+            return self._execute(compiled.sql, told)
         except self._error as error:
             self._fail(error)
 

@@ -84,6 +84,24 @@ def test_no_call_reads_a_whole_table(desk: Desk, call: str) -> None:
     assert scanned == []
 
 
+@pytest.mark.parametrize("call", ["authorize", "submit", "revoke"])
+def test_what_a_call_looks_for_is_collected_in_no_table_of_its_own(desk: Desk, call: str) -> None:
+    """SQLite makes one for an IN of three values, or of what a statement finds, and throws it away again."""
+    row = rows_of(desk)
+    made: list[str] = []
+
+    def look(driver: Driver, statement: str, parameters: Any) -> None:
+        # A row that is written has to be of a state of its chart: that is the table's own IN.
+        if not statement.startswith("UPDATE"):
+            steps = driver.pooled.cursor().execute(f"EXPLAIN {statement}", parameters)
+            made.extend(statement for step in steps if step[1] == "OpenEphemeral")
+
+    with desk.spark.store.transaction(whole=True) as session, driving(look):
+        row["session"] = session
+        CALLS[call](desk, row)
+    assert made == []
+
+
 @pytest.mark.parametrize("call", ["delete a code", "say what can be done with a code"])
 def test_who_uses_a_code_is_not_looked_for_among_all_ads_of_a_server(desk_on_a_server: Desk, call: str) -> None:
     desk = desk_on_a_server
