@@ -127,11 +127,11 @@ class Chain:
         What may be one row is looked at first. What it sets off is added to what is ahead.
         """
         run, steps, told = self.driver.run, own.steps, own.told
-        if steps.alone is not None:
-            alone = steps.alone()
-            found = run(alone.look, told).fetchall()
+        if steps.glance is not None:
+            glance = steps.glance()
+            found = run(glance.look, told).fetchall()
             if len(found) < 2:
-                return self._move_one(own, alone, found[0], ahead) if found else _NOTHING
+                return self._move_one(own, glance, found[0], ahead) if found else _NOTHING
         logged = run(steps.log, told)
         rows, last = logged.rowcount, logged.lastrowid
         if not rows:
@@ -142,19 +142,19 @@ class Chain:
         ahead += self._set_off(own, moved, {})
         return moved
 
-    def _move_one(self, own: _Ahead, alone: Glance, found: Sequence[Any], ahead: list[_Ahead]) -> Logged:
+    def _move_one(self, own: _Ahead, glance: Glance, found: Sequence[Any], ahead: list[_Ahead]) -> Logged:
         """Log and apply for the one row that was found, as it was seen."""
         run, told = self.driver.run, own.told
         # It tells more than has a name.
-        told.update(zip(alone.names, found, strict=False))
+        told.update(zip(glance.names, found, strict=False))
         aside, row, source, target, _, done = found[:6]
-        last = run(alone.log, told).lastrowid
-        run(alone.apply(source), told)
+        last = run(glance.log, told).lastrowid
+        run(glance.apply(source), told)
         if ahead:
             _forget(own.workflow, ahead)
-        moved = Logged(1, last, last, aside, row, source, target, None, alone.left(found), done)
-        reach = dict(zip(alone.reaches, found[6:], strict=False))
-        if ahead or not alone.foreseen or any(reach.values()):
+        moved = Logged(1, last, last, aside, row, source, target, left=glance.left(found), done=bool(done))
+        reach = dict(zip(glance.reaches, found[6:], strict=False))
+        if ahead or not glance.foreseen or any(reach.values()):
             ahead += self._set_off(own, moved, reach)
         return moved
 
@@ -213,7 +213,7 @@ class Chain:
         return [row_id for (row_id, *_) in answer.fetchall()]
 
     def _set_off(
-        self, own: _Ahead, moved: Logged, reach: Mapping[Cascade, Any], foreseen: list[_Ahead] | None = None
+        self, own: _Ahead, moved: Logged, reach: Mapping[Any, Any], foreseen: list[_Ahead] | None = None
     ) -> list[_Ahead]:
         """The cascades that a move sets off, the last first.
 
@@ -228,7 +228,7 @@ class Chain:
         following = self._set_off_by_one(own, moved.target, moved.row) if foreseen is None else foreseen
         for each in following:
             each.told["now"], each.told["step_cause"] = self.told["now"], moved.first
-            each.reach = None if each.one is None else reach.get(each.one)
+            each.reach = reach.get(each.one)
         return [each for each in following if not each.leaving or moved.source in each.leaving]
 
     def _set_off_by_one(self, own: _Ahead, target: str | None, row: int | None) -> list[_Ahead]:
@@ -240,9 +240,8 @@ class Chain:
                 for each in reversed(own.workflow.cascades_of(own.event, target))
             ],
         )
-        told = {**self.told, "step_row": row}
         return [
-            _Ahead(neighbour, each.event, steps, {**told}, each.leaving, each)
+            _Ahead(neighbour, each.event, steps, {**self.told, "step_row": row}, each.leaving, one=each)
             for neighbour, each, steps in cascades
         ]
 

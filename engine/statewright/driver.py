@@ -112,9 +112,7 @@ class Driver:
 
     def read(self, statement: Statement, row: Sequence[Any] | None) -> dict[str, Any] | None:
         """A row that a SELECT finds, by column; None when there is none."""
-        if row is None:
-            return None
-        return (statement.compiled.get(self._name) or statement.on(self.dialect, self.database)).read(row)
+        return None if row is None else statement.on(self.dialect, self.database).read(row)
 
     def answered(self) -> None:
         """Have everything run that was to run ahead."""

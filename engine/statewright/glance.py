@@ -46,7 +46,7 @@ class Glance:
     foreseen: bool
 
 
-def glance(
+def glance_at(
     workflow: Workflow,
     event: str,
     target: str | None,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from statewright.dialects import postgresql, unindexed
-from statewright.glance import Glance, glance
+from statewright.glance import Glance, glance_at
 from statewright.log import FORCE, START
 from statewright.outcome import entered_by, looks_beyond, target_of, written
 from statewright.parameters import LOCKED, NOW, ROW, TARGET
@@ -39,7 +39,7 @@ from statewright.writes import TEXTS, Facts, apply, facts_of, log_rows, one_toge
 class Plan:
     """The statements of one event: `log` writes what will move, `apply` moves just that.
 
-    alone: the same for one row, where who writes is alone; None where any number may move
+    glance: the same for one row, where who writes is alone; None where any number may move
     one:   it moves the row whose id is told, and no other
     both:  log and apply as one statement, where a statement may write in its parts; it tells of the log rows how
            many they are, the first and the last id, whether any row is set aside, and the highest row, source,
@@ -60,7 +60,7 @@ class Plan:
     apply: Statement
     both: Statement
     timed: Statement
-    alone: Callable[[], Glance] | None = None
+    glance: Callable[[], Glance] | None = None
     leads_to: str | None = None
     one: bool = False
     lock: Statement | None = None
@@ -109,7 +109,7 @@ def for_row(
             chosen,
             known=known,
             # Each is for one kind of database alone.
-            alone=cache(partial(glance, workflow, event, target, facts, chosen, whole=True, done=done)),
+            glance=cache(partial(glance_at, workflow, event, target, facts, chosen, whole=True, done=done)),
             finish=cache(partial(_finishing, workflow, event, known, finish, held=held)) if finish else None,
             one=True,
             lock=lock,
@@ -225,13 +225,13 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
             known = chosen.where(_among_locked(neighbour))
         else:
             known = chosen.order_by(neighbour.id).with_for_update(**mode)
-        alone = None
+        glance = None
         if one:
             source, near = along_the_link(cascade, neighbour, ROW)
             # Two are as good as any number: then they are not moved one by one.
             few = _candidates(neighbour, event, near, None, locked=False).select_from(source).limit(2)
-            alone = cache(partial(glance, neighbour, event, None, facts, few, whole=False))
-        return _plan(neighbour, event, None, facts, chosen, known=known, alone=alone, lock=lock)
+            glance = cache(partial(glance_at, neighbour, event, None, facts, few, whole=False))
+        return _plan(neighbour, event, None, facts, chosen, known=known, glance=glance, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
 
@@ -254,7 +254,7 @@ def _plan(
     chosen: Select[Any],
     *,
     known: Select[Any],
-    alone: Callable[[], Glance] | None = None,
+    glance: Callable[[], Glance] | None = None,
     one: bool = False,
     lock: Statement | None = None,
     ahead: tuple[Statement, ...] = (),
@@ -290,7 +290,7 @@ def _plan(
         apply=Statement(applied),
         both=Statement(both),
         timed=Statement(both, {NOW.key: postgresql.PRESENT}),
-        alone=alone,
+        glance=glance,
         leads_to=next(iter(entered)) if len(entered) == 1 else None,
         one=one,
         lock=lock,

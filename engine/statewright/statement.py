@@ -103,8 +103,9 @@ def _compile(clause: Executable, dialect: Dialect, database: Database, says: Map
 
         def visit_binary(self, binary: Any, **options: Any) -> str:
             one_by_one = _compared(binary, database.COMPARED)
-            said: str = super().visit_binary(binary, **options) if one_by_one is None else self.process(one_by_one)
-            return said
+            if one_by_one is not None:
+                return str(self.process(one_by_one, **options))
+            return str(super().visit_binary(binary, **options))
 
         def visit_unary(self, unary: Any, **options: Any) -> str:
             said: str = super().visit_unary(unary, **options)

@@ -65,7 +65,8 @@ def fire(
     key:    makes the call idempotent; the same call with the same key does nothing again
     held:   the caller has locked what the row's cascades may reach, by `hold`
     finish: the session has nothing to do after this: where several may write at once, COMMIT goes to the server
-            together with the last step, if that can be known to be the last; only in a session of this call alone
+            together with the last step, if that can be known to be the last, and `Moved.done` tells what could be
+            seen before; only in a session of this call alone
     Raises UnknownRow, UnknownEvent, EventNotPossible, GuardRefused, WrongArguments or Conflict; the
     transaction is then as it was before the call.
     """
@@ -268,7 +269,7 @@ class _Call:
         cascaded = self.chain.cascaded
         again = cascaded and any(name == self.workflow.name for name, _ in cascaded)
         left = () if again else moved.left
-        return Moved(moved.rows, self.batch, cascaded, False, passed, left, moved.done)
+        return Moved(moved.rows, self.batch, cascaded, passed=passed, left=left, done=moved.done)
 
     def _keep(self, moved: Logged) -> None:
         keys.keep(

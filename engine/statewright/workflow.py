@@ -153,8 +153,7 @@ class Workflow:
         """Raise UnknownEvent, or WrongArguments when one is missing, unknown or of the wrong type."""
         kind: type[UnknownEvent | WrongArguments] = WrongArguments
         if event in self.decisions.events:
-            expected = self.arguments.get(event)
-            problem = self._problem_of_call(expected or {}, arguments) if expected or arguments else None
+            problem = self._problem_of_call(self.arguments.get(event, {}), arguments)
         else:
             kind = UnknownEvent
             problem = f"there is no such event; expected one of {', '.join(self.decisions.events)}"

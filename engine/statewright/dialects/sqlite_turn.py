@@ -32,8 +32,7 @@ class Patient(sqlite3.Connection):
 
     def be_patient(self) -> None:
         """Have SQLite itself wait so long for whatever others have locked."""
-        if self._waiting != self.patience:
-            self._wait(self.patience)
+        self._wait(self.patience)
 
     def be_roomy(self) -> None:
         """Have room for changes of any size; not within a transaction."""
@@ -47,12 +46,9 @@ class Patient(sqlite3.Connection):
         if words != IMMEDIATE:
             self.be_patient()
             return self.execute(words)
-        room = "MEMORY" if few else self.room
-        if room != self._kept_in:
-            self._keep_in(room)
+        self._keep_in("MEMORY" if few else self.room)
         # It stays so until this connection begins to read: with write-ahead logging, who writes waits for nobody.
-        if self._waiting != 0:
-            self._wait(0)
+        self._wait(0)
         looks = 0
         while True:
             try:
@@ -66,9 +62,11 @@ class Patient(sqlite3.Connection):
             time.sleep(BETWEEN_LOOKS)
 
     def _wait(self, seconds: float) -> None:
-        self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-        self._waiting = seconds
+        if seconds != self._waiting:
+            self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+            self._waiting = seconds
 
     def _keep_in(self, where: str) -> None:
-        self.execute(f"PRAGMA temp_store = {where}")
-        self._kept_in = where
+        if where != self._kept_in:
+            self.execute(f"PRAGMA temp_store = {where}")
+            self._kept_in = where

@@ -267,7 +267,6 @@ class Codes(Noun[VideoCode]):
         """A whole verb after which ads may change from one code to another."""
         row_id = self._id_of(code)
         with self.spark.call(session) as writing:
-            finish = _FINISH if event == "authorize" and session is None else None
             # The ads that were locked are those that need a code for its post.
             needed = self._hold_one(writing, row_id)
             if event not in _GIVING:
@@ -283,21 +282,19 @@ class Codes(Noun[VideoCode]):
                 key=key,
                 arguments=arguments,
                 held=True,
-                finish=finish,
+                finish=_FINISH if event == "authorize" and session is None else None,
             )
-            if moved.done:
-                served = False
-            else:
-                needed = needed or of_a_store(writing).driver.run(_NEEDED, {"served": row_id})
-                served = self._serve_one(writing, row_id, needed, actor=actor)
+            served = not moved.done and self._serve_one(writing, row_id, needed, actor=actor)
             return self._left(writing, row_id, None if served else moved, alone=session is None)
 
     def _serve_one(self, session: Session, code_id: int, needed: Any, *, actor: str) -> bool:
         """`serve` for one code; tells whether any ad took another.
 
         needed: the answer to `_NEEDED`, or `_NEEDED_FROM_ANOTHER`, whether any ad needs a code for its post which
-                there may be: most often none does
+                there may be: most often none does; None where `_NEEDED` was not asked yet
         """
+        if needed is None:
+            needed = of_a_store(session).driver.run(_NEEDED, {"served": code_id})
         if not needed.fetchone():
             return False
         hold(session, _CODES_BESIDE_ONE, served=code_id)
