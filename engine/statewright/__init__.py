@@ -4,7 +4,7 @@
     workflow     Workflow: a table whose rows live by a chart, with guards, assignments, cascades, deadlines
     workflows    Workflows: those that belong together, because they move each other's rows
     store        Store: the database, and every transaction
-    migrations   change_states, add_deadline: how the tables of an older version become today's
+    migrations   change_states, compare_states, add_deadline: how the tables of an older version become today's
     clash        attempt: work that another program's undid is begun again
     transition   fire, fire_all, fire_due, start, force: how a row moves, one or a million
     explain      can, preview: what a row may do, and why not

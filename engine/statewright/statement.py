@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, ColumnElement, Dialect, Select, bindparam, or_
+from sqlalchemy import BindParameter, Column, ColumnElement, Dialect, Select, bindparam
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
 
-from statewright.dialects import Database
+from statewright.dialects import Database, one_of
 
 AT = "now"
 """The instant of a step, which a `Statement` is told in the database's own words: it is put so once a step."""
@@ -138,7 +138,7 @@ def _compared(binary: Any, most: int) -> ColumnElement[bool] | None:
     values = getattr(binary.right, "value", None) or ()
     if not 2 < len(values) <= most:
         return None
-    alike = or_(*(binary.left == value for value in values)).self_group()
+    alike = one_of(binary.left, values)
     return alike if binary.operator is operators.in_op else ~alike
 
 

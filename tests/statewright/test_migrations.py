@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.schema import CreateTable
 from sqlmodel import Session
 from tests.statewright.conftest import Revise
 from tests.statewright.halls import SCHEMA, add_halls, add_seats, halls, insert_rows, metadata
@@ -43,6 +45,17 @@ def upgrade():
     add_deadline("hall", "reopen_at")
     op.execute("UPDATE hall SET state = 'renovated' WHERE state = 'closed'")
 '''
+
+
+COMPARISON = """
+from statewright.migrations import compare_states
+
+revision = "theatre_2"
+down_revision = "theatre_1"
+
+def upgrade():
+    compare_states("hall")
+"""
 
 
 @pytest.fixture
@@ -166,6 +179,29 @@ def test_a_state_that_rows_are_in_cannot_be_taken_away(filled: Engine, revise: R
     with pytest.raises(StoreError) as why, filled.begin() as connection:
         upgrade(connection, [ENGINE, line], name="x")
     assert str(why.value) == 'cannot change the states of hall: a row is in the state "closed"; move it first'
+
+
+def test_the_states_of_an_older_table_are_told_as_those_of_a_new_one(engine: Engine, revise: Revise) -> None:
+    with engine.begin() as connection:
+        words = str(CreateTable(halls.table).compile(connection))
+        once = re.sub(
+            r"CHECK \(\(state = (.*)\)\)", lambda states: f"CHECK (state IN ({one_list(states[1])}))", words
+        )
+        assert "CHECK (state IN ('" in once
+        connection.execute(text(once))
+        insert_rows(Session(connection), halls, [{"name": "Globe"}])
+        upgrade(connection, [ENGINE, revise("theatre", FIRST, COMPARISON)], name="x")
+    with engine.begin() as connection:
+        expected = dialects.of(engine).expected_schema(engine, [metadata])
+        told = {name: expected[name] for name in ("hall", "ck_hall_state") if name in expected}
+        assert told.items() <= schema_of(connection).items()
+        connection.execute(text("UPDATE hall SET state = 'closed'"))
+        refusing(connection, "UPDATE hall SET state = 'haunted'")
+
+
+def one_list(comparisons: str) -> str:
+    """The values to which a state is compared, as an IN tells them."""
+    return ", ".join(re.findall(r"'\w+'", comparisons))
 
 
 def test_an_upgrade_that_fails_in_the_middle_leaves_the_database_as_it_was(filled: Engine, revise: Revise) -> None:

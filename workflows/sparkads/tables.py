@@ -15,7 +15,7 @@ from statewright.tables import NAMES
 
 metadata = MetaData(naming_convention=NAMES)
 SCHEMA = Schema(
-    "sparkads", version=4, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
+    "sparkads", version=5, tables=metadata, migrations="sparkads.migrations", command="sparkads db upgrade"
 )
 """The version is raised whenever a table below, a chart's states or a deadline changes."""
 

@@ -28,7 +28,7 @@ from statewright.dialects.types import (
     date_of,
     in_words,
 )
-from statewright.dialects.words import among, days_after, days_between, earliest, latest, unindexed
+from statewright.dialects.words import among, days_after, days_between, earliest, latest, one_of, unindexed
 from statewright.errors import StoreError
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "named_by",
     "number_never_again",
     "of",
+    "one_of",
     "partial_index",
     "unindexed",
     "violated",

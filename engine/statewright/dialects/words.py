@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, bindparam
+from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement, GenericFunction, ReturnTypeFromArgs
 from sqlalchemy.types import NullType
@@ -45,6 +45,20 @@ class unindexed(FunctionElement[datetime]):
 
     type = Instant()
     inherit_cache = True
+
+
+class one_of(FunctionElement[bool]):
+    """`one_of(column, values)`: whether a column has one of a few values, in a constraint as in a statement.
+
+    Of an IN, SQLite puts the values into a table of their own, 8 kB, whenever it asks: for a constraint, with each
+    row that is written.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], values: Iterable[Any]) -> None:
+        super().__init__(column, *(literal(value, column.type) for value in values))
 
 
 class _among(GenericFunction[Any]):
@@ -98,6 +112,11 @@ _word(earliest, _one_of("min"), _one_of("least"))
 _word(latest, _one_of("max"), _one_of("greatest"))
 
 _word(unindexed, lambda instant: f"(+{instant})", lambda instant: f"{instant}")
+_word(
+    one_of,
+    lambda column, *values: f"({' OR '.join(f'{column} = {value}' for value in values)})",
+    lambda column, *values: f"{column} IN ({', '.join(values)})",
+)
 _word(
     _among,
     lambda column, values: f"({column} IN (SELECT value FROM json_each({values})))",  # noqa: S608 - made of parts of a statement

@@ -1,4 +1,4 @@
-"""What a revision does: run frozen SQL, give a chart other states, give a row another deadline."""
+"""What a revision does: run frozen SQL, change the states of a chart or how they are told, add a deadline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Tab
 from sqlalchemy.schema import AddConstraint, CreateIndex
 
 from statewright import dialects
-from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant
+from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, one_of
 from statewright.errors import StoreError
 from statewright.tables import NAMES
 
@@ -35,7 +35,7 @@ def change_states(table: str, states: Sequence[str]) -> None:
     """
     connection = _connection()
     changed = _table(table, Column("state", Text))
-    allowed = changed.c.state.in_(states)
+    allowed = one_of(changed.c.state, states)
     if found := connection.execute(changed.select().where(~allowed).limit(1)).scalar():
         raise StoreError(f'cannot change the states of {table}: a row is in the state "{found}"; move it first')
     check = CheckConstraint(allowed, name="state")
@@ -46,7 +46,18 @@ def change_states(table: str, states: Sequence[str]) -> None:
         connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
         _constrain(connection, table, name, words)
     else:
-        _rewrite(connection, table, lambda sql: _replaced(sql, name, words))
+        _rewrite(connection, table, lambda sql: sql.replace(_the_check(sql, name), words))
+
+
+def compare_states(table: str) -> None:
+    """Have SQLite compare the state of a row with each that is allowed, as tables of a chart are made today.
+
+    They were made with an IN, which means the same and is slower there. On a server there is nothing to do.
+    """
+    connection = _connection()
+    if not _can_alter(connection):
+        check = _the_check(_made_with(connection, table), f"ck_{table}_state")
+        change_states(table, re.findall(r"'(\w+)'", check))
 
 
 def add_deadline(table: str, column: str) -> None:
@@ -102,9 +113,7 @@ def _rewrite(connection: Connection, table: str, change: Callable[[str], str]) -
     SQLite's own procedure for what changes nothing on the disk. A copy put in the table's
     place would fail: a trigger of another table that names this one forbids to rename the copy.
     """
-    before: str = connection.execute(
-        text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name"), {"name": table}
-    ).scalar_one()
+    before = _made_with(connection, table)
     cookie: int = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     try:
@@ -119,11 +128,20 @@ def _rewrite(connection: Connection, table: str, change: Callable[[str], str]) -
         raise StoreError(f"cannot change the table {table}: {said}")
 
 
-def _replaced(sql: str, name: str, words: str) -> str:
-    changed, times = re.subn(rf"CONSTRAINT {name} CHECK \(state IN \([^()]*\)\)", lambda _: words, sql)
-    if times != 1:
-        raise StoreError(f"expected one constraint {name}, found {times}; was the table changed by hand?")
-    return changed
+def _made_with(connection: Connection, table: str) -> str:
+    """The words that a table was made with."""
+    asked = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+    words: str = connection.execute(asked, {"name": table}).scalar_one()
+    return words
+
+
+def _the_check(sql: str, name: str) -> str:
+    """The constraint of this name among those words, one that names states."""
+    found = re.findall(rf"CONSTRAINT {name} CHECK \((?:state IN )?\([^()]*\)\)", sql)
+    if len(found) != 1:
+        raise StoreError(f"expected one constraint {name}, found {len(found)}; was the table changed by hand?")
+    check: str = found[0]
+    return check
 
 
 def _extended(sql: str, column: str, words: str) -> str:
