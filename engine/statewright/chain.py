@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 
 from statewright import plan
 from statewright.declaration import Cascade
 from statewright.glance import Glance
+from statewright.parameters import UPTO
 from statewright.plan import Plan
 from statewright.reach import REACH
 from statewright.session import StoreSession
@@ -101,10 +102,10 @@ class Chain:
         )
 
     def passed(self, moved: Logged) -> int:
-        """The highest id of the rows that the call itself moved."""
+        """The id of the last of the rows that a walk moved, the highest."""
         if moved.row is not None:
             return moved.row
-        passed: int = self.driver.run(_PASSED, self._reach(moved.first, moved.last)).fetchone()[0]
+        passed: int = self.driver.run(_PASSED, {"step_upto": moved.last}).fetchone()[0]
         return passed
 
     def _go_by_index(self) -> None:
@@ -304,7 +305,7 @@ def _forget(moved: Workflow, ahead: list[_Ahead]) -> None:
 _NOTHING = Logged(0, 0, 0)
 _ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
 _ROWS = select(transition.c.workflow, transition.c.row_id).where(REACH)
-_PASSED = Statement(select(func.max(transition.c.row_id)).where(REACH))
+_PASSED = Statement(select(transition.c.row_id).where(transition.c.id == UPTO))
 _ASIDE = Statement(select(set_aside.c.row_id).limit(1))
 _MOVED = Statement(delete(set_aside).where(_ROW.in_(_ROWS)))
 # A reminder, which leaves a row where it is, does not mend the expiry that the database refused.

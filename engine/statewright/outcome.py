@@ -18,7 +18,7 @@ from statewright.workflow import Workflow
 
 
 def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
-    """The chart's answer for a row: the state that the event leads to, or NULL where it is refused."""
+    """The chart's answer for a row in a state that knows the event: where it leads, or NULL where it is refused."""
     if event == FORCE:
         return case((workflow.state != target, literal(target, Text())))
     if event == START:
@@ -36,6 +36,8 @@ def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnEleme
     groups: dict[Any, list[str]] = {}
     for state, decision in decided.items():
         groups.setdefault(_meaning(decision), []).append(state)
+    if len(groups) == 1:
+        return _tree(workflow, next(iter(decided.values())))
     return case(*((workflow.state.in_(group), _tree(workflow, decided[group[0]])) for group in groups.values()))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Insert,
     Select,
     Text,
     Update,
@@ -27,7 +28,16 @@ from statewright.glance import Glance, glance_at
 from statewright.log import FORCE, START
 from statewright.outcome import entered_by, looks_beyond, target_of, written
 from statewright.parameters import LOCKED, NOW, ROW, TARGET
-from statewright.reach import REACH, along_the_link, foreseeable, from_one, from_the_log, movable, quiet
+from statewright.reach import (
+    ALONE,
+    along_the_link,
+    foreseeable,
+    from_one,
+    from_the_log,
+    from_the_log_alone,
+    movable,
+    quiet,
+)
 from statewright.session import locking
 from statewright.statement import Statement
 from statewright.tables import set_aside, transition
@@ -225,13 +235,17 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
             known = chosen.where(_among_locked(neighbour))
         else:
             known = chosen.order_by(neighbour.id).with_for_update(**mode)
-        glance = None
+        glance = log = None
         if one:
             source, near = along_the_link(cascade, neighbour, ROW)
             # Two are as good as any number: then they are not moved one by one.
             few = _candidates(neighbour, event, near, None, locked=False).select_from(source).limit(2)
             glance = cache(partial(glance_at, neighbour, event, None, facts, few, whole=False))
-        return _plan(neighbour, event, None, facts, chosen, known=known, glance=glance, lock=lock)
+        else:
+            source, cause, near = from_the_log_alone(cascade, neighbour)
+            reached = _candidates(neighbour, event, near, None, locked=False).select_from(source)
+            log = log_rows({**facts, "cause": cause}, reached.group_by(neighbour.id))
+        return _plan(neighbour, event, None, facts, chosen, known=known, log=log, glance=glance, lock=lock)
 
     return workflow.kept(("cascade", cascade, neighbour, one, waiting), build)
 
@@ -254,6 +268,7 @@ def _plan(
     chosen: Select[Any],
     *,
     known: Select[Any],
+    log: Insert | None = None,
     glance: Callable[[], Glance] | None = None,
     one: bool = False,
     lock: Statement | None = None,
@@ -265,14 +280,15 @@ def _plan(
     """All statements of an event, given what is logged of the rows that are chosen.
 
     known: the same rows, once they are locked
+    log:   what writes their log rows where nobody else writes, if there is a better way
     """
     entered = entered_by(workflow, event, target)
     if len(entered) == 1:
-        moved = select(transition.c.row_id).where(REACH)
+        moved = select(transition.c.row_id).where(ALONE)
         applied = apply(workflow, written(workflow, event, entered, TARGET), workflow.id.in_(moved))
     else:
         values = written(workflow, event, entered, transition.c.target)
-        applied = apply(workflow, values, REACH, transition.c.row_id == workflow.id)
+        applied = apply(workflow, values, ALONE, transition.c.row_id == workflow.id)
     holds = tuple(
         each for each in foreseeable(workflow, event) if one and (held or _goes_ahead(workflow, each.to))
     )
@@ -286,7 +302,7 @@ def _plan(
     else:
         both = together(logged, applied_to)
     return Plan(
-        log=Statement(log_rows(facts, chosen)),
+        log=Statement(log_rows(facts, chosen) if log is None else log),
         apply=Statement(applied),
         both=Statement(both),
         timed=Statement(both, {NOW.key: postgresql.PRESENT}),

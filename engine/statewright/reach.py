@@ -10,8 +10,11 @@ from statewright.parameters import AFTER, BATCH, CAUSE, NOW, ROW, UPTO
 from statewright.tables import set_aside, transition
 from statewright.workflow import Cascade, Workflow
 
-REACH = and_(transition.c.id > AFTER, transition.c.id <= UPTO, transition.c.batch == BATCH, transition.c.at == NOW)
-"""The log rows of the move just made: of one instant, so that a log kept by month is asked in one month alone."""
+ALONE = and_(transition.c.id > AFTER, transition.c.id <= UPTO)
+"""The log rows of the move just made, where nobody else writes meanwhile."""
+
+REACH = and_(ALONE, transition.c.batch == BATCH, transition.c.at == NOW)
+"""The same anywhere: of one instant, so that a log kept by month is asked in one month alone."""
 
 ANY_ASIDE = exists(select(set_aside.c.row_id))
 """Whether any row at all is set aside: most often none is, and then nobody looks which."""
@@ -32,6 +35,22 @@ def from_the_log(cascade: Cascade, neighbour: Workflow) -> Source:
         found = found.where(transition.c.source.in_(cascade.leaving))
     reached = found.group_by(there).subquery("reached")
     return reached.join(neighbour.table, neighbour.id == reached.c.id), reached.c.cause, true()
+
+
+def from_the_log_alone(cascade: Cascade, neighbour: Workflow) -> Source:
+    """The same, to be grouped by the neighbour: rows that are to be locked cannot be, but then only those that may
+    move are.
+    """
+    # The table of the link may be the neighbour's own, and guards may look into either.
+    moved, link = transition.alias("moved"), cascade.along.here.table.alias("link")
+    here, there = link.c[cascade.along.here.key], link.c[cascade.along.there.key]
+    near = [moved.c.id > AFTER, moved.c.id <= UPTO]
+    if cascade.entering:
+        near.append(moved.c.target.in_(cascade.entering))
+    if cascade.leaving:
+        near.append(moved.c.source.in_(cascade.leaving))
+    joined = moved.join(link, here == moved.c.row_id).join(neighbour.table, neighbour.id == there)
+    return joined, func.min(moved.c.id), and_(*near)
 
 
 def from_one(cascade: Cascade, neighbour: Workflow) -> Source:
