@@ -154,9 +154,9 @@ class Chain:
         if ahead:
             _forget(own.workflow, ahead)
         moved = Logged(1, last, last, aside, row, source, target, left=glance.left(found), done=bool(done))
-        reach = dict(zip(glance.reaches, found[6:], strict=False))
-        if ahead or not glance.foreseen or any(reach.values()):
-            ahead += self._set_off(own, moved, reach)
+        reach = found[6 : 6 + len(glance.reaches)]
+        if ahead or not glance.foreseen or any(reach):
+            ahead += self._set_off(own, moved, dict(zip(glance.reaches, reach, strict=True)))
         return moved
 
     def _step_among_others(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:

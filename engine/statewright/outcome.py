@@ -18,7 +18,7 @@ from statewright.workflow import Workflow
 
 
 def target_of(workflow: Workflow, event: str, target: str | None) -> ColumnElement[Any]:
-    """The chart's answer for a row in a state that knows the event: where it leads, or NULL where it is refused."""
+    """The chart's answer for a row in a state with this event: where it leads, or NULL where it is refused."""
     if event == FORCE:
         return case((workflow.state != target, literal(target, Text())))
     if event == START:

@@ -74,14 +74,6 @@ class StoreSession(Session):
         if error is not None:
             self._troubles.tell(error)
 
-    def __getattr__(self, name: str) -> Any:
-        # SQLAlchemy's part begins when it is asked for: a call that moves one row never does.
-        if not self.untouched:
-            raise AttributeError(f"a session has no {name}")
-        self.untouched = False
-        super().__init__(self._engine, expire_on_commit=False)
-        return getattr(self, name)
-
     @property
     def driver(self) -> Driver:
         """The driver's connection, inside the transaction."""
@@ -99,6 +91,11 @@ class StoreSession(Session):
         """The present instant, by the store's clock."""
         clock = self._clock
         return clock.now_on(self.driver.say) if isinstance(clock, DatabaseClock) else clock.now()
+
+    def touch(self) -> None:
+        """Begin SQLAlchemy's part, when it is first asked for: a call that moves one row never does."""
+        self.untouched = False
+        super().__init__(self._engine, expire_on_commit=False)
 
     def get_bind(self, *_arguments: Any, **_options: Any) -> Connection:
         if self._wrapped is None:
@@ -144,6 +141,21 @@ class StoreSession(Session):
             self._committed = True
         for do in self._last:
             do()
+
+
+class _Late:
+    """An attribute of SQLAlchemy's part: one `__getattr__` for all of them would slow down any look at a session."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, session: StoreSession, _owner: type) -> Any:
+        session.touch()
+        return vars(session)[self._name]
+
+
+for _name in vars(Session()):
+    setattr(StoreSession, _name, _Late(_name))
 
 
 def of_a_store(session: Session) -> StoreSession:
