@@ -98,7 +98,10 @@ def _assignments(
 ) -> dict[str, list[tuple[set[str], Any]]]:
     """For each column, its new values and for which target states, the strongest first."""
     found: dict[str, list[tuple[set[str], Any]]] = {}
+    left = {state for state, entered in workflow.moves(event) if entered in moved}
     for assign in workflow.assigns:
+        if assign.leaving and not left & {*assign.leaving}:
+            continue
         if event in assign.on:
             found.setdefault(assign.column.key, []).insert(0, (moved, _value(workflow, assign, source)))
         elif entered := moved & set(assign.entering):

@@ -144,7 +144,7 @@ class StoreSession(Session):
 
 
 class _Late:
-    """An attribute of SQLAlchemy's part: one `__getattr__` for all of them would slow down any look at a session."""
+    """An attribute of SQLAlchemy's part: a `__getattr__` for all of them would slow down any look at a session."""
 
     def __init__(self, name: str) -> None:
         self._name = name

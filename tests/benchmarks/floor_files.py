@@ -166,5 +166,5 @@ def _put_postgresql(connection: psycopg.Connection[Any], rows: Rows) -> None:
                     copy.write_row(row)
 
 
-_KNOWN_BY = {"post": ("item_id", 1), "video_code": ("account_id = 1 AND state != 'deleted' AND fingerprint", 4)}
+_KNOWN_BY = {"post": ("item_id", 1), "video_code": ("account_id = 1 AND deleted_at IS NULL AND fingerprint", 4)}
 """What a row is known by, as its index has it, and where that stands in the row."""

@@ -104,7 +104,10 @@ def test_work_goes_on_with_new_ids_and_known_keys(full: Desk, moved: SparkAds) -
 
 
 def test_no_sql_gets_round_the_rules_of_a_copy(moved: SparkAds) -> None:
-    for statement in ("UPDATE video_code SET state = 'deleted'", "UPDATE transition SET actor = 'nobody'"):
+    for statement in (
+        "UPDATE video_code SET state = 'deleted', deleted_at = issued_at",
+        "UPDATE transition SET actor = 'nobody'",
+    ):
         with pytest.raises(IntegrityError), moved.transaction() as session:
             session.connection().exec_driver_sql(statement)
     assert moved.store.drift() == []

@@ -86,6 +86,16 @@ def test_every_ad_knows_when_it_will_stop(upgraded: SparkAds) -> None:
     assert [ad for ad, (said, found) in stops.items() if said != found] == []
 
 
+def test_what_was_deleted_tells_since_when(released: str, clock: ManualClock) -> None:
+    first_release.tell(released, "UPDATE video_code SET state = 'deleted' WHERE id = 8")
+    upgrade(released)
+    with closing(SparkAds(released, settings=Settings(synchronous="NORMAL"), clock=clock)) as spark:
+        assert spark.codes.get(7).deleted_at == spark.codes.history(7)[-1].at
+        assert spark.ads.get(9).deleted_at == spark.ads.history(9)[-1].at
+        assert spark.codes.get(8).deleted_at is not None, "its history knows nothing of it"
+        assert spark.codes.get(1).deleted_at is None
+
+
 def test_a_tick_moves_what_is_due(upgraded: SparkAds, clock: ManualClock) -> None:
     assert upgraded.tick(pause=0).moved == {}
     clock.set(ENDS_AT - timedelta(microseconds=1))
@@ -117,7 +127,7 @@ def test_the_rules_of_the_database_stand(upgraded: SparkAds) -> None:
     for broken in (
         "UPDATE transition SET actor = 'nobody'",
         "DELETE FROM transition",
-        "UPDATE video_code SET state = 'deleted' WHERE id = 1",
+        "UPDATE video_code SET state = 'deleted', deleted_at = issued_at WHERE id = 1",
         "UPDATE spark_ad SET state = 'lost' WHERE id = 1",
     ):
         with pytest.raises(IntegrityError), upgraded.transaction() as session:

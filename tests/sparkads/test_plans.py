@@ -84,6 +84,14 @@ def test_no_call_reads_a_whole_table(desk: Desk, call: str) -> None:
     assert scanned == []
 
 
+def test_no_index_names_the_state_of_a_row_that_moves_often(desk: Desk) -> None:
+    """Even in its condition alone: each move would write it anew, half of all that a sweep has to write."""
+    asked = "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('video_code', 'spark_ad')"
+    indexes = [words for (words,) in desk.sql(asked)]
+    assert len(indexes) > 8
+    assert [words for words in indexes if "state" in words] == []
+
+
 @pytest.mark.parametrize("call", ["authorize", "submit", "revoke"])
 def test_a_call_collects_nothing_in_a_table_of_its_own(desk: Desk, call: str) -> None:
     """SQLite makes one for what a statement finds, and for an IN of three values, be it of a constraint."""

@@ -180,6 +180,16 @@ def test_a_new_ad_does_not_take_a_deleted_code(desk):
     assert desk.why(ad).endswith('by @mia" (no code yet)')
 
 
+def test_what_is_deleted_tells_since_when(desk):
+    post = desk.post()
+    desk.code(post)
+    ad = desk.ad_in("deleted", post)
+    code = desk.code(desk.post())
+    assert desk.spark.codes.delete(code, actor="ana").deleted_at == desk.now
+    assert desk.spark.ads.get(ad).deleted_at is not None
+    assert desk.spark.ads.force(ad, "pending", actor="ana", reason="it was a mistake").deleted_at is None
+
+
 class TestRogueSQL:
     """Somebody with another program, who knows nothing of our rules."""
 
@@ -278,6 +288,14 @@ class TestRogueSQL:
         ):
             self.refused(desk, statement, message=r"(?i)check constraint")
 
+    def test_rogue_sql_cannot_contradict_itself(self, desk):
+        desk.code(desk.post())
+        for statement in (
+            "UPDATE video_code SET state = 'deleted'",
+            "UPDATE video_code SET deleted_at = issued_at",
+        ):
+            self.refused(desk, statement, message="deleted_at_tells_it")
+
     def test_rogue_sql_inside_our_own_transaction_is_refused_too(self, desk, code):
         with pytest.raises(IntegrityError, match=self.USED), desk.spark.transaction() as session:
             session.connection().execute(text("UPDATE video_code SET state = 'deleted'"))
@@ -287,7 +305,7 @@ class TestRogueSQL:
 
     def test_rogue_sql_may_remove_what_no_ad_uses(self, desk):
         code = desk.code(desk.post())
-        desk.sql("UPDATE video_code SET state = 'deleted' WHERE id = ?", code.id)
+        desk.sql("UPDATE video_code SET state = 'deleted', deleted_at = issued_at WHERE id = ?", code.id)
         desk.sql("DELETE FROM video_code WHERE id = ?", code.id)
         assert desk.sql("SELECT count(*) FROM video_code") == [(0,)]
 

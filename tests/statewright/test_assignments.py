@@ -28,6 +28,7 @@ class LampChart(Chart):
 
     warm = off.to(dim)
     shine = off.to(bright) | dim.to(bright)
+    flash = off.to(bright)
 
 
 tables = MetaData()
@@ -96,3 +97,11 @@ def test_a_call_writes_no_column_that_stays_as_it_is():
             (update,) = (statement for statement in statements if statement.startswith("UPDATE"))
             assert assigned in update
             assert left not in update
+
+
+def test_many_rows_that_leave_none_of_them_are_not_asked_which_they_leave():
+    with housed(None) as house:
+        with counting(house) as statements:
+            fire_all(house, lamps, "flash", EVERY, actor="ana")
+        (update,) = (statement for statement in statements if statement.startswith("UPDATE"))
+        assert "swept" not in update

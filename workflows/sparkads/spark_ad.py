@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from statemachine import State
 
+from sparkads.deletion import since_when, tell_since_when
 from sparkads.tables import (
     LINKED,
     PULLED,
@@ -286,6 +287,7 @@ ads = Workflow(
         # It was told when the ad was authorized, and what an ad goes through changes nothing about its codes.
         Assign(_ad.stops_at, _ad.stops_at, on=_WITHIN),
         Assign(_ad.stops_at, _stops_at, on={"submit"}, leaving={"pending"}),
+        *since_when(SparkAd, {*_ARMED, "expired"}),
     ],
     cascades=[
         Cascade("spark_ad", "authorize", along=Link(_ad.id, _ad.id), on={START}, entering={"pending"}),
@@ -298,3 +300,4 @@ ads = Workflow(
     automatic={"authorize", "lose_authorization", "prolong", "reschedule"},
 )
 have_looked_up(_ad.stops_at)
+tell_since_when(SparkAd)

@@ -105,6 +105,7 @@ class VideoCode(Row, table=True):
     expire_due_at: the same while it is armed
     remind_due_at: when somebody should be told that the end is near
     authorized_at: when it was first accepted; NULL if never
+    deleted_at:    when it was deleted; NULL if it is not
     """
 
     __tablename__ = "video_code"
@@ -122,6 +123,7 @@ class VideoCode(Row, table=True):
     remind_due_at: datetime | None = Field(default=None, sa_type=Instant)
     authorized_at: datetime | None = Field(default=None, sa_type=Instant)
     state: str = "pending"
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Campaign(Row, table=True):
@@ -159,6 +161,7 @@ class SparkAd(Row, table=True):
 
     end_due_at: the end of its ad group's schedule, while that is armed
     stops_at:   when it will stop: with the first of its codes, or with its schedule; NULL while nothing ends it
+    deleted_at: when it was deleted; NULL if it is not
     """
 
     __tablename__ = "spark_ad"
@@ -174,6 +177,7 @@ class SparkAd(Row, table=True):
     end_due_at: datetime | None = Field(default=None, sa_type=Instant)
     state: str = "pending"
     stops_at: datetime | None = Field(default=None, sa_type=Instant)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class AdCode(Row, table=True):
@@ -198,11 +202,11 @@ def table(row: type[SQLModel]) -> Table:
 
 
 _mark = col(VideoCode.account_id), col(VideoCode.fingerprint)
-partial_index("uq_video_code_fingerprint", *_mark, where=col(VideoCode.state) != "deleted", unique=True)
-partial_index("ix_video_code_deleted_fingerprint", *_mark, where=col(VideoCode.state) == "deleted")
+partial_index("uq_video_code_fingerprint", *_mark, where=col(VideoCode.deleted_at).is_(None), unique=True)
+partial_index("ix_video_code_deleted_fingerprint", *_mark, where=col(VideoCode.deleted_at).is_not(None))
 _name = col(SparkAd.ad_group_id), col(SparkAd.name)
-partial_index("uq_spark_ad_name", *_name, where=col(SparkAd.state) != "deleted", unique=True)
-Index("ix_spark_ad_account_id", col(SparkAd.account_id), col(SparkAd.state))
+partial_index("uq_spark_ad_name", *_name, where=col(SparkAd.deleted_at).is_(None), unique=True)
+Index("ix_spark_ad_account_id", col(SparkAd.account_id), col(SparkAd.deleted_at))
 
 # The one rule that must stand even against SQL from elsewhere: no ad points at a deleted code.
 # Three questions, not one with an OR in it: for that PostgreSQL would read all ads.

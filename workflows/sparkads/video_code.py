@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, and_, case, exists, func, null, select
 from statemachine import State
 
+from sparkads.deletion import since_when, tell_since_when
 from sparkads.post import uses_post
 from sparkads.tables import AdCode, Post, SparkAd, VideoCode, table
 from statewright.chart import Chart
@@ -155,6 +156,7 @@ codes = Workflow(
             entering=RUNNING,
         ),
         Assign(_code.authorized_at, func.coalesce(_code.authorized_at, NOW), entering=HELD),
+        *since_when(VideoCode, {*RUNNING, *OVER} - {"deleted"}),
     ],
     deadlines=[
         # The end comes before the reminder: after a long downtime nobody is reminded of what is over.
@@ -181,3 +183,4 @@ codes = Workflow(
     ],
     automatic={"follow"},
 )
+tell_since_when(VideoCode)

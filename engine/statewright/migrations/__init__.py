@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 from statewright.migrations.line import ENGINE, Line, versions_found
 
 if TYPE_CHECKING:
-    from statewright.migrations.revision import add_deadline, change_states, compare_states, run_script
+    from statewright.migrations.revision import (
+        add_check,
+        add_column,
+        add_deadline,
+        change_states,
+        compare_states,
+        run_script,
+    )
     from statewright.migrations.steps import Step, upgrade
 
 __all__ = [
     "ENGINE",
     "Line",
     "Step",
+    "add_check",
+    "add_column",
     "add_deadline",
     "change_states",
     "compare_states",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Table, Text, text
+from sqlalchemy import CheckConstraint, Column, ColumnElement, Connection, Index, MetaData, Table, Text, text
 from sqlalchemy.schema import AddConstraint, CreateIndex
 
 from statewright import dialects
@@ -65,21 +65,35 @@ def add_deadline(table: str, column: str) -> None:
 
     In the application's table it must be the last column, its deadline the last of the workflow.
     """
-    connection = _connection()
     at = Column(column, Instant)
-    changed = _table(table, at)
-    check = CheckConstraint(at.between(FIRST_INSTANT, LAST_INSTANT), name=f"{column}_in_calendar")
-    changed.append_constraint(check)
-    words, name = _words(connection, check), f"ck_{table}_{column}_in_calendar"
-    kind = at.type.compile(connection.dialect)
-    if _can_alter(connection):
-        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} {kind}"))
-        _constrain(connection, table, name, words)
-    else:
-        _rewrite(connection, table, lambda sql: _extended(sql, f"{column} {kind}", words))
+    add_column(table, at)
+    add_check(table, f"{column}_in_calendar", at.between(FIRST_INSTANT, LAST_INSTANT))
     armed = at.is_not(None)
     index = Index(f"ix_{table}_{column}", at, sqlite_where=armed, postgresql_where=armed)
-    connection.execute(CreateIndex(index))
+    _connection().execute(CreateIndex(index))
+
+
+def add_column(table: str, column: Column[Any]) -> None:
+    """Give a table a column, NULL in every row; in the application's table it must be the last one."""
+    connection = _connection()
+    _table(table, column)
+    words = f"{column.name} {column.type.compile(connection.dialect)}"
+    if _can_alter(connection):
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {words}"))
+    else:
+        _rewrite(connection, table, lambda sql: _with_column(sql, words))
+
+
+def add_check(table: str, name: str, condition: ColumnElement[bool] | str) -> None:
+    """Have a table refuse rows that do not meet a condition: in the application, its last constraint."""
+    connection = _connection()
+    check = CheckConstraint(condition, name=name)
+    _table(table).append_constraint(check)
+    words = _words(connection, check)
+    if _can_alter(connection):
+        _constrain(connection, table, f"ck_{table}_{name}", words)
+    else:
+        _rewrite(connection, table, lambda sql: _with_constraint(sql, words))
 
 
 def _connection() -> Connection:
@@ -144,7 +158,12 @@ def _the_check(sql: str, name: str) -> str:
     return check
 
 
-def _extended(sql: str, column: str, words: str) -> str:
-    """The words with a column after the last, and a constraint after the last."""
-    columns, mark, constraints = sql.rstrip().removesuffix(")").rstrip().partition("CONSTRAINT")
-    return f"{columns}{column}, \n\t{mark}{constraints}, \n\t{words}\n)"
+def _with_column(sql: str, column: str) -> str:
+    """The words with a column after the last one."""
+    columns, mark, constraints = sql.partition("CONSTRAINT")
+    return f"{columns}{column}, \n\t{mark}{constraints}"
+
+
+def _with_constraint(sql: str, words: str) -> str:
+    """The words with a constraint after the last one."""
+    return f"{sql.rstrip().removesuffix(')').rstrip()}, \n\t{words}\n)"

@@ -270,7 +270,7 @@ _STORED = (
 def _not_deleted(session: Session, column: Column[int], ids: Mapping[Any, int]) -> Counter[Any]:
     """How many ads that are not deleted each account or identity has."""
     names = {id_: name for name, id_ in ids.items()}
-    counted = select(column, func.count()).where(column.in_(names), _ad.state != "deleted").group_by(column)
+    counted = select(column, func.count()).where(column.in_(names), _ad.deleted_at.is_(None)).group_by(column)
     return Counter({names[id_]: rows for id_, rows in session.connection().execute(counted)})
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
@@ -248,10 +248,8 @@ def _stored(condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-# Two parts, because each kind has an index of its own. Were the state a parameter, a server that prepares the
-# statement could not know which, and would compare all codes with all fingerprints.
-_GONE = literal("deleted", literal_execute=True)
-_STORED = _stored(_code.state == _GONE).union_all(_stored(_code.state != _GONE))
+# Two parts, because each kind has an index of its own.
+_STORED = _stored(_code.deleted_at.is_not(None)).union_all(_stored(_code.deleted_at.is_(None)))
 
 
 def _differences(known: _Stored | CodeRow, row: CodeRow) -> str:

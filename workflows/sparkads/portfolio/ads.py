@@ -233,7 +233,7 @@ class Ads(Noun[SparkAd]):
                 select_rows(SparkAd).where(
                     col(SparkAd.ad_group_id) == id_of(ad_group),
                     col(SparkAd.name) == name,
-                    col(SparkAd.state) != "deleted",
+                    col(SparkAd.deleted_at).is_(None),
                 )
             ).one_or_none()
 
@@ -251,7 +251,7 @@ class Ads(Noun[SparkAd]):
             ("account", _ad.account_id, account_id, settings.ads_per_account),
             *(("identity", _ad.identity_id, found, settings.ads_per_identity) for found in identity_ids),
         ):
-            counted = select(func.count()).where(column == value, _ad.state != "deleted")
+            counted = select(func.count()).where(column == value, _ad.deleted_at.is_(None))
             if session.connection().execute(counted).scalar_one() >= cap:
                 name = (
                     f'account "{self.spark.accounts.get(value, session=session).name}"'

@@ -198,7 +198,7 @@ class Codes(Noun[VideoCode]):
                 select(codes.id).where(
                     codes.table.c.account_id == account_id,
                     codes.table.c.fingerprint == fingerprint(secret),
-                    codes.state != "deleted",
+                    codes.table.c.deleted_at.is_(None),
                 )
             )
             .scalar_one_or_none()
