@@ -155,7 +155,8 @@ class Chain:
             _forget(own.workflow, ahead)
         moved = Logged(1, last, last, aside, row, source, target, left=glance.left(found), done=bool(done))
         reach = found[6 : 6 + len(glance.reaches)]
-        if ahead or not glance.foreseen or any(reach):
+        # Where none of them would move anybody, none changes whom the next one would move.
+        if not glance.foreseen or any(reach):
             ahead += self._set_off(own, moved, dict(zip(glance.reaches, reach, strict=True)))
         return moved
 

@@ -32,7 +32,7 @@ class Compiled:
     chosen:  finds the values of these names among all that are told
     puts:    how values are put to the driver that it does not take as they are, by place in the names
     columns: of its rows; only of a SELECT
-    takes:   how those are read that the driver does not give as they are, by place in the columns
+    takes:   how those are read that the driver does not give as they are, by column
     native:  what the database's own connection has made of it
     """
 
@@ -41,7 +41,7 @@ class Compiled:
     chosen: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     puts: tuple[tuple[int, Callable[[Any], Any]], ...]
     columns: tuple[str, ...]
-    takes: tuple[tuple[int, Callable[[Any], Any]], ...]
+    takes: tuple[tuple[str, Callable[[Any], Any]], ...]
     native: Any = None
 
     def bound(self, values: Mapping[str, Any]) -> Sequence[Any]:
@@ -53,10 +53,10 @@ class Compiled:
 
     def read(self, row: Any) -> dict[str, Any]:
         """A row of the driver's as values by column."""
-        found = [*row]
-        for place, take in self.takes:
-            found[place] = take(found[place])
-        return dict(zip(self.columns, found, strict=True))
+        found = dict(zip(self.columns, row, strict=True))
+        for column, take in self.takes:
+            found[column] = take(found[column])
+        return found
 
 
 class Statement:
@@ -127,7 +127,7 @@ def _compile(clause: Executable, dialect: Dialect, database: Database, says: Map
         _choosing(tuple(numbers)),
         tuple((place, put) for place, put in enumerate(puts) if put is not None),
         tuple(columns),
-        tuple((place, take) for place, take in enumerate(columns.values()) if take is not None),
+        tuple((column, take) for column, take in columns.items() if take is not None),
     )
 
 

@@ -116,9 +116,13 @@ class SparkAdChart(Chart):
     )
 
 
-def _of_group(*columns: ColumnElement[bool]) -> ColumnElement[bool]:
+def _of_group(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(_group.id).where(_group.id == _ad.ad_group_id, *conditions))
+
+
+def _of_campaign(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     joined = table(AdGroup).join(table(Campaign), _campaign.id == _group.campaign_id)
-    return exists(select(_group.id).select_from(joined).where(_group.id == _ad.ad_group_id, *columns))
+    return exists(select(_group.id).select_from(joined).where(_group.id == _ad.ad_group_id, condition))
 
 
 def _of_identity(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -230,20 +234,20 @@ ads = Workflow(
         ),
         Guard(
             "scheduled",
-            or_(_ends_at.is_(None), _ends_at > NOW),
+            _of_group(or_(_group.ends_at.is_(None), _group.ends_at > NOW)),
             'the schedule of its ad group "{group}" ended on {ends_at:%Y-%m-%d %H:%M} UTC; reschedule that first',
             facts=_facts,
         ),
         Guard("ended", _ad.end_due_at <= NOW, "its schedule has not ended"),
         Guard(
             "has_objective",
-            _of_group(_campaign.objective.is_not(None)),
+            _of_campaign(_campaign.objective.is_not(None)),
             'its campaign "{campaign}" has no objective',
             facts=_facts,
         ),
         Guard(
             "campaign_complete",
-            _of_group(_campaign.budget.is_not(None)),
+            _of_campaign(_campaign.budget.is_not(None)),
             'its campaign "{campaign}" has no budget',
             facts=_facts,
         ),
