@@ -38,9 +38,7 @@ def from_the_log(cascade: Cascade, neighbour: Workflow) -> Source:
 
 
 def from_the_log_alone(cascade: Cascade, neighbour: Workflow) -> Source:
-    """The same, to be grouped by the neighbour: rows that are to be locked cannot be, but then only those that may
-    move are.
-    """
+    """The same, to be grouped by the neighbour once it is known to move: rows that are to be locked cannot be."""
     # The table of the link may be the neighbour's own, and guards may look into either.
     moved, link = transition.alias("moved"), cascade.along.here.table.alias("link")
     here, there = link.c[cascade.along.here.key], link.c[cascade.along.there.key]

@@ -112,7 +112,7 @@ _SUBMIT = f"""
         )
     ),
     moved AS (
-        UPDATE spark_ad AS a SET state = 'in_review', end_due_at = ad.ends_at FROM ad WHERE a.id = ad.id
+        UPDATE spark_ad AS a SET state = 'in_review' FROM ad WHERE a.id = ad.id
     ),
     logged AS (
         {_LOG} SELECT %(batch)s, NULL, 'spark_ad', id, 'submit', state, 'in_review', {_NOW}, NULL, %(actor)s,

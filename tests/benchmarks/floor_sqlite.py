@@ -166,7 +166,7 @@ class SqliteFloor:
             _VALUES,
             (batch, None, "spark_ad", ad_id, "submit", state, "in_review", now, None, ACTOR, AD_CHART),
         ).lastrowid
-        run("UPDATE spark_ad SET state = 'in_review', end_due_at = ? WHERE id = ?", (ends_at, ad_id))
+        run("UPDATE spark_ad SET state = 'in_review' WHERE id = ?", (ad_id,))
         for code_id, held, _, live in codes:
             use = "live" if live else "in_review"
             if held != use:

@@ -288,7 +288,8 @@ ads = Workflow(
         Assign(_ad.stops_at, _ends_at, entering={"pending"}),
         Assign(_ad.stops_at, _stops_at, entering=AUTHORIZED),
         Assign(_ad.stops_at, None, entering={"expired", "deleted"}),
-        # It was told when the ad was authorized, and what an ad goes through changes nothing about its codes.
+        # Both were told before, and what an ad goes through changes nothing about its schedule and its codes.
+        Assign(_ad.end_due_at, _ad.end_due_at, on={*_WITHIN, "submit"}),
         Assign(_ad.stops_at, _ad.stops_at, on=_WITHIN),
         Assign(_ad.stops_at, _stops_at, on={"submit"}, leaving={"pending"}),
         *since_when(SparkAd, {*_ARMED, "expired"}),
