@@ -132,7 +132,8 @@ class Chain:
             glance = steps.glance()
             found = run(glance.look, told).fetchall()
             if len(found) < 2:
-                return self._move_one(own, glance, found[0], ahead) if found else _NOTHING
+                moves = found and found[0][_TARGET] is not None
+                return self._move_one(own, glance, found[0], ahead) if moves else _NOTHING
         logged = run(steps.log, told)
         rows, last = logged.rowcount, logged.lastrowid
         if not rows:
@@ -304,6 +305,8 @@ def _forget(moved: Workflow, ahead: list[_Ahead]) -> None:
 
 
 _NOTHING = Logged(0, 0, 0)
+_TARGET = 3
+"""The place of the target in what a glance tells."""
 _ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
 _ROWS = select(transition.c.workflow, transition.c.row_id).where(REACH)
 _PASSED = Statement(select(transition.c.row_id).where(transition.c.id == UPTO))

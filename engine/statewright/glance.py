@@ -27,9 +27,9 @@ from statewright.writes import Facts, apply
 class Glance:
     """The statements of one event for one row.
 
-    look:  tells of each candidate whether any row at all is set aside, its id, source, target and deadline, and
-           whether nothing is left to do after its move; whether each of `reaches` would move any neighbour; what
-           the event writes; then the rest of the row, if that is asked for
+    look:  tells of each candidate whether any row at all is set aside, its id, source, target (NULL if the chart
+           refuses it) and deadline, and whether nothing is left to do after its move; whether each of `reaches`
+           would move any neighbour; what the event writes; then the rest of the row, if that is asked for
     names: what `log` and `apply` know these as
     log, apply: write it, if it is the only candidate; `apply` by the state that the row leaves
     left:  of what `look` tells, the row as the event leaves it

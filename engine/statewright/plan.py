@@ -109,6 +109,7 @@ def for_row(
         lock = locking(workflow.id, where) if looks_beyond(workflow, event, target) else None
         chosen = _candidates(workflow, event, where, target)
         known = chosen if lock is None else _candidates(workflow, event, where, target, locked=False)
+        looked_at = _candidates(workflow, event, where, target, locked=False, refused=True)
         facts = facts_of(workflow, event, target)
         done = None if finish is None else finish.where
         return _plan(
@@ -119,7 +120,7 @@ def for_row(
             chosen,
             known=known,
             # Each is for one kind of database alone.
-            glance=cache(partial(glance_at, workflow, event, target, facts, chosen, whole=True, done=done)),
+            glance=cache(partial(glance_at, workflow, event, target, facts, looked_at, whole=True, done=done)),
             finish=cache(partial(_finishing, workflow, event, known, finish, held=held)) if finish else None,
             one=True,
             lock=lock,
@@ -239,8 +240,8 @@ def for_cascade(workflow: Workflow, cascade: Cascade, *, one: bool, waiting: boo
         if one:
             source, near = along_the_link(cascade, neighbour, ROW)
             # Two are as good as any number: then they are not moved one by one.
-            few = _candidates(neighbour, event, near, None, locked=False).select_from(source).limit(2)
-            glance = cache(partial(glance_at, neighbour, event, None, facts, few, whole=False))
+            few = _candidates(neighbour, event, near, None, locked=False, refused=True).select_from(source)
+            glance = cache(partial(glance_at, neighbour, event, None, facts, few.limit(2), whole=False))
         else:
             source, cause, near = from_the_log_alone(cascade, neighbour)
             reached = _candidates(neighbour, event, near, None, locked=False).select_from(source)
@@ -375,8 +376,12 @@ def _candidates(
     target: str | None,
     *,
     locked: bool = True,
+    refused: bool = False,
 ) -> Select[Any]:
-    """The rows of a selection that the chart lets move; its columns are filled in by `log_rows`."""
+    """The rows of a selection that the chart lets move; its columns are filled in by `log_rows`.
+
+    refused: with those that it does not let move, where their target tells it, which is NULL then
+    """
     chosen = select().select_from(workflow.table)
     if locked:
         chosen = chosen.with_for_update(of=workflow.table, key_share=True)
@@ -387,6 +392,7 @@ def _candidates(
     decisions = workflow.decisions
     sources = decisions.sources(event)
     chosen = chosen.where(workflow.state.in_(sources))
-    if any(None in decisions.decisions[state, event].outcomes.values() for state in sources):
+    told = refused and len(entered_by(workflow, event, target)) > 1
+    if not told and any(None in decisions.decisions[state, event].outcomes.values() for state in sources):
         chosen = chosen.where(target_of(workflow, event, target).is_not(None))
     return chosen

@@ -86,7 +86,14 @@ def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
 
 def reaching(workflow: Workflow, cascade: Cascade) -> ColumnElement[bool]:
     """Whether a cascade from a row of this table would move any neighbour."""
-    return exists(_movable(workflow, cascade, workflow.id).correlate(workflow.table))
+    if cascade.along.here is workflow.id:
+        # The row itself names its only neighbour.
+        neighbour = workflow.neighbour(cascade)
+        sources = neighbour.decisions.sources(cascade.event)
+        found = select(neighbour.id).where(neighbour.id == cascade.along.there, neighbour.state.in_(sources))
+    else:
+        found = _movable(workflow, cascade, workflow.id)
+    return exists(found.correlate(workflow.table))
 
 
 def movable(workflow: Workflow, cascade: Cascade) -> ColumnElement[Any]:
