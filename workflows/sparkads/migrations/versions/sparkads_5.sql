@@ -1,6 +1,6 @@
-UPDATE video_code SET deleted_at = coalesce((SELECT max(transition.at) FROM transition WHERE transition.workflow = 'video_code' AND transition.row_id = video_code.id AND transition.target = 'deleted'), clock_timestamp()) WHERE state = 'deleted'
+UPDATE video_code SET deleted_at = coalesce((SELECT max(transition.at) FROM transition WHERE transition.workflow = 'video_code' AND transition.row_id = video_code.id AND transition.target = 'deleted'), (SELECT max(transition.at) FROM transition)) WHERE state = 'deleted'
 
-UPDATE spark_ad SET deleted_at = coalesce((SELECT max(transition.at) FROM transition WHERE transition.workflow = 'spark_ad' AND transition.row_id = spark_ad.id AND transition.target = 'deleted'), clock_timestamp()) WHERE state = 'deleted'
+UPDATE spark_ad SET deleted_at = coalesce((SELECT max(transition.at) FROM transition WHERE transition.workflow = 'spark_ad' AND transition.row_id = spark_ad.id AND transition.target = 'deleted'), (SELECT max(transition.at) FROM transition)) WHERE state = 'deleted'
 
 DROP INDEX uq_video_code_fingerprint
 
