@@ -132,8 +132,7 @@ class Chain:
             glance = steps.glance()
             found = run(glance.look, told).fetchall()
             if len(found) < 2:
-                moves = found and found[0][_TARGET] is not None
-                return self._move_one(own, glance, found[0], ahead) if moves else _NOTHING
+                return self._move_one(own, glance, found[0], ahead) if found else _NOTHING
         logged = run(steps.log, told)
         rows, last = logged.rowcount, logged.lastrowid
         if not rows:
@@ -145,11 +144,13 @@ class Chain:
         return moved
 
     def _move_one(self, own: _Ahead, glance: Glance, found: Sequence[Any], ahead: list[_Ahead]) -> Logged:
-        """Log and apply for the one row that was found, as it was seen."""
+        """Log and apply for the one row that was found, as it was seen, if the chart lets it move."""
+        aside, row, source, target, _, done = found[:6]
+        if target is None:
+            return _NOTHING
         run, told = self.driver.run, own.told
         # It tells more than has a name.
         told.update(zip(glance.names, found, strict=False))
-        aside, row, source, target, _, done = found[:6]
         last = run(glance.log, told).lastrowid
         run(glance.apply(source), told)
         if ahead:
@@ -305,8 +306,6 @@ def _forget(moved: Workflow, ahead: list[_Ahead]) -> None:
 
 
 _NOTHING = Logged(0, 0, 0)
-_TARGET = 3
-"""The place of the target in what a glance tells."""
 _ROW = tuple_(set_aside.c.workflow, set_aside.c.row_id)
 _ROWS = select(transition.c.workflow, transition.c.row_id).where(REACH)
 _PASSED = Statement(select(transition.c.row_id).where(transition.c.id == UPTO))

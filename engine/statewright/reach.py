@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, func, select, true
@@ -28,11 +29,7 @@ def from_the_log(cascade: Cascade, neighbour: Workflow) -> Source:
     here, there = cascade.along.here, cascade.along.there
     joined = transition.join(here.table, here == transition.c.row_id)
     found = select(func.min(transition.c.id).label("cause"), there.label("id")).select_from(joined)
-    found = found.where(REACH, there.is_not(None))
-    if cascade.entering:
-        found = found.where(transition.c.target.in_(cascade.entering))
-    if cascade.leaving:
-        found = found.where(transition.c.source.in_(cascade.leaving))
+    found = found.where(REACH, there.is_not(None), *_set_off_by(transition, cascade))
     reached = found.group_by(there).subquery("reached")
     return reached.join(neighbour.table, neighbour.id == reached.c.id), reached.c.cause, true()
 
@@ -42,13 +39,9 @@ def from_the_log_alone(cascade: Cascade, neighbour: Workflow) -> Source:
     # The table of the link may be the neighbour's own, and guards may look into either.
     moved, link = transition.alias("moved"), cascade.along.here.table.alias("link")
     here, there = link.c[cascade.along.here.key], link.c[cascade.along.there.key]
-    near = [moved.c.id > AFTER, moved.c.id <= UPTO]
-    if cascade.entering:
-        near.append(moved.c.target.in_(cascade.entering))
-    if cascade.leaving:
-        near.append(moved.c.source.in_(cascade.leaving))
+    near = and_(moved.c.id > AFTER, moved.c.id <= UPTO, *_set_off_by(moved, cascade))
     joined = moved.join(link, here == moved.c.row_id).join(neighbour.table, neighbour.id == there)
-    return joined, func.min(moved.c.id), and_(*near)
+    return joined, func.min(moved.c.id), near
 
 
 def from_one(cascade: Cascade, neighbour: Workflow) -> Source:
@@ -61,6 +54,9 @@ def along_the_link(
     cascade: Cascade, neighbour: Workflow, row: ColumnElement[Any]
 ) -> tuple[FromClause, ColumnElement[bool]]:
     """What one row reaches, and by which condition; a neighbour that it is linked to twice, twice."""
+    if row is cascade.along.here:
+        # The row itself names its only neighbour.
+        return neighbour.table, neighbour.id == cascade.along.there
     # The table of the link may be the neighbour's own.
     link = cascade.along.here.table.alias("link")
     here, there = link.c[cascade.along.here.key], link.c[cascade.along.there.key]
@@ -86,14 +82,7 @@ def foreseeable(workflow: Workflow, event: str) -> tuple[Cascade, ...]:
 
 def reaching(workflow: Workflow, cascade: Cascade) -> ColumnElement[bool]:
     """Whether a cascade from a row of this table would move any neighbour."""
-    if cascade.along.here is workflow.id:
-        # The row itself names its only neighbour.
-        neighbour = workflow.neighbour(cascade)
-        sources = neighbour.decisions.sources(cascade.event)
-        found = select(neighbour.id).where(neighbour.id == cascade.along.there, neighbour.state.in_(sources))
-    else:
-        found = _movable(workflow, cascade, workflow.id)
-    return exists(found.correlate(workflow.table))
+    return exists(_movable(workflow, cascade, workflow.id).correlate(workflow.table))
 
 
 def movable(workflow: Workflow, cascade: Cascade) -> ColumnElement[Any]:
@@ -108,6 +97,14 @@ def quiet(workflow: Workflow, event: str) -> ColumnElement[bool] | None:
     if len(cascades) < len(workflow.cascades_of(event)):
         return None
     return and_(~ANY_ASIDE, *(~exists(_movable(workflow, each, ROW).correlate(None)) for each in cascades))
+
+
+def _set_off_by(log: FromClause, cascade: Cascade) -> Iterator[ColumnElement[bool]]:
+    """Which log rows of a move set a cascade off."""
+    if cascade.entering:
+        yield log.c.target.in_(cascade.entering)
+    if cascade.leaving:
+        yield log.c.source.in_(cascade.leaving)
 
 
 def _movable(workflow: Workflow, cascade: Cascade, row: ColumnElement[Any]) -> Select[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
 
-from statewright.dialects import Database, one_of
+from statewright.dialects import Database, is_one_of
 
 AT = "now"
 """The instant of a step, which a `Statement` is told in the database's own words: it is put so once a step."""
@@ -138,7 +138,7 @@ def _compared(binary: Any, most: int) -> ColumnElement[bool] | None:
     values = getattr(binary.right, "value", None) or ()
     if not 2 < len(values) <= most:
         return None
-    alike = one_of(binary.left, values)
+    alike = is_one_of(binary.left, values)
     return alike if binary.operator is operators.in_op else ~alike
 
 

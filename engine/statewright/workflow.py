@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import SelectBase
 
 from statewright.chart import Chart, tabulate
 from statewright.declaration import Assign, Cascade, Deadline, Guard, Link, expect_names, it_knows
-from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, one_of, partial_index
+from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, is_one_of, partial_index
 from statewright.errors import DefinitionError, UnknownEvent, WrongArguments
 from statewright.log import FORCE, START
 from statewright.parameters import NOW, TYPES, argument, arguments_in, named, reserved, wrong
@@ -341,7 +341,7 @@ class Workflow:
     def _constrain(self) -> None:
         """What the chart and the deadlines mean for the table itself."""
         self.table.info["workflow"] = self.name
-        self.table.append_constraint(CheckConstraint(one_of(self.state, self.decisions.states), name="state"))
+        self.table.append_constraint(CheckConstraint(is_one_of(self.state, self.decisions.states), name="state"))
         for deadline in self.deadlines:
             have_looked_up(deadline.at)
 

@@ -28,7 +28,7 @@ from statewright.dialects.types import (
     date_of,
     in_words,
 )
-from statewright.dialects.words import among, days_after, days_between, earliest, latest, one_of, unindexed
+from statewright.dialects.words import among, days_after, days_between, earliest, is_one_of, latest, unindexed
 from statewright.errors import StoreError
 
 __all__ = [
@@ -49,11 +49,11 @@ __all__ = [
     "days_between",
     "earliest",
     "in_words",
+    "is_one_of",
     "latest",
     "named_by",
     "number_never_again",
     "of",
-    "one_of",
     "partial_index",
     "unindexed",
     "violated",

@@ -47,8 +47,8 @@ class unindexed(FunctionElement[datetime]):
     inherit_cache = True
 
 
-class one_of(FunctionElement[bool]):
-    """`one_of(column, values)`: whether a column has one of a few values, in a constraint as in a statement.
+class is_one_of(FunctionElement[bool]):
+    """`is_one_of(column, values)`: whether a column has one of a few values, in a constraint as in a statement.
 
     Of an IN, SQLite puts the values into a table of their own, 8 kB, whenever it asks: for a constraint, with each
     row that is written.
@@ -113,7 +113,7 @@ _word(latest, _one_of("max"), _one_of("greatest"))
 
 _word(unindexed, lambda instant: f"(+{instant})", lambda instant: f"{instant}")
 _word(
-    one_of,
+    is_one_of,
     lambda column, *values: f"({' OR '.join(f'{column} = {value}' for value in values)})",
     lambda column, *values: f"{column} IN ({', '.join(values)})",
 )

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Column, ColumnElement, Connection, Index
 from sqlalchemy.schema import AddConstraint, CreateIndex
 
 from statewright import dialects
-from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, one_of
+from statewright.dialects import FIRST_INSTANT, LAST_INSTANT, Instant, is_one_of
 from statewright.errors import StoreError
 from statewright.tables import NAMES
 
@@ -35,7 +35,7 @@ def change_states(table: str, states: Sequence[str]) -> None:
     """
     connection = _connection()
     changed = _table(table, Column("state", Text))
-    allowed = one_of(changed.c.state, states)
+    allowed = is_one_of(changed.c.state, states)
     if found := connection.execute(changed.select().where(~allowed).limit(1)).scalar():
         raise StoreError(f'cannot change the states of {table}: a row is in the state "{found}"; move it first')
     check = CheckConstraint(allowed, name="state")
