@@ -27,7 +27,9 @@ class Chain:
     told:     by the names that the statements know, but for the instant
     now:      None where it is the database's to tell
     waiting:  for neighbours that somebody else has locked; otherwise it fails at once
+    bare:     it is told no reason, key or payload
     cascaded: how many rows moved, by (workflow, event), other than those of the call's own event
+    came_back: some of these were of the call's own workflow
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class Chain:
         self.workflow = workflow
         self.event = event
         self.told = told
+        self.bare = told["reason"] is None and told["key"] is None and told["payload"] is None
         self._now = now
         self.waiting = waiting
         self.cascaded: dict[tuple[str, str], int] = {}
+        self.came_back = False
         self.by_index = session.whole
 
     @property
@@ -82,6 +86,7 @@ class Chain:
             if rows.rows:
                 name = following.workflow.name, following.event
                 self.cascaded[name] = self.cascaded.get(name, 0) + rows.rows
+                self.came_back = self.came_back or following.workflow is self.workflow
                 aside, last = aside or rows.aside, max(last, rows.last)
         if self.by_index and not self.session.whole:
             self.driver.go_by_choice()
@@ -145,13 +150,15 @@ class Chain:
 
     def _move_one(self, own: _Ahead, glance: Glance, found: Sequence[Any], ahead: list[_Ahead]) -> Logged:
         """Log and apply for the one row that was found, as it was seen, if the chart lets it move."""
-        aside, row, source, target, _, done = found[:6]
+        aside, row, source, target, due, done = found[:6]
         if target is None:
             return _NOTHING
         run, told = self.driver.run, own.told
-        # It tells more than has a name.
-        told.update(zip(glance.names, found, strict=False))
-        last = run(glance.log, told).lastrowid
+        told["step_row"], told["step_source"], told["step_target"], told["step_due"] = row, source, target, due
+        if glance.names:
+            # It tells more than has a name.
+            told.update(zip(glance.names, found[6 + len(glance.reaches) :], strict=False))
+        last = run(glance.bare if self.bare else glance.log, told).lastrowid
         run(glance.apply(source), told)
         if ahead:
             _forget(own.workflow, ahead)

@@ -11,7 +11,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, false, insert
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, false, insert, null
 
 from statewright.declaration import Cascade
 from statewright.outcome import entered_by, written
@@ -30,8 +30,10 @@ class Glance:
     look:  tells of each candidate whether any row at all is set aside, its id, source, target (NULL if the chart
            refuses it) and deadline, and whether nothing is left to do after its move; whether each of `reaches`
            would move any neighbour; what the event writes; then the rest of the row, if that is asked for
-    names: what `log` and `apply` know these as
+    names: what `apply` knows as what the event writes
     log, apply: write it, if it is the only candidate; `apply` by the state that the row leaves
+    bare:  the same as `log`, for a call that is told no reason, key or payload: SQLite's driver takes longer to be
+           told None than to be told anything else
     left:  of what `look` tells, the row as the event leaves it
     reaches:  cascades of which it can be told early whom they would move
     foreseen: the event sets no others off
@@ -40,6 +42,7 @@ class Glance:
     look: Statement
     names: tuple[str, ...]
     log: Statement
+    bare: Statement
     apply: Callable[[str | None], Statement]
     left: Callable[[Sequence[Any]], Sequence[Any]]
     reaches: tuple[Cascade, ...]
@@ -81,13 +84,9 @@ def glance_at(
         *("state" if name == TARGET.key else name.removeprefix(_NEW) for name in named),
         *(column.name for column in rest),
     ]
-    logged = {
-        **facts,
-        "row_id": ROW,
-        "source": parameter("step_source", Text()),
-        "target": TARGET,
-        "due_at": parameter("step_due", _AS_IT_IS),
-    }
+    logged = {**facts, "row_id": ROW, "source": parameter("step_source", Text()), "target": TARGET}
+    if any(deadline.event == event for deadline in workflow.deadlines):
+        logged["due_at"] = parameter("step_due", _AS_IT_IS)
 
     @cache
     def applied(source: str | None) -> Statement:
@@ -97,8 +96,9 @@ def glance_at(
 
     return Glance(
         Statement(chosen.add_columns(*(value.label(name) for name, value in named.items()), *rest)),
-        tuple(named),
+        tuple(_NEW + name for name in values),
         Statement(insert(transition).values(logged)),
+        Statement(insert(transition).values({**logged, "reason": null(), "key": null(), "payload": null()})),
         applied,
         itemgetter(*(places.index(column.name) for column in workflow.table.columns)) if whole else tuple,
         reaches,

@@ -153,7 +153,8 @@ class Workflow:
         """Raise UnknownEvent, or WrongArguments when one is missing, unknown or of the wrong type."""
         kind: type[UnknownEvent | WrongArguments] = WrongArguments
         if event in self.decisions.events:
-            problem = self._problem_of_call(self.arguments.get(event, {}), arguments)
+            expected = self.arguments.get(event)
+            problem = self._problem_of_call(expected or {}, arguments) if expected or arguments else None
         else:
             kind = UnknownEvent
             problem = f"there is no such event; expected one of {', '.join(self.decisions.events)}"
