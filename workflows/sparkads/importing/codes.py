@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, Select, select
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
@@ -28,7 +28,7 @@ _code, _post = codes.table.c, table(Post).c
 _STATES = tuple(state for state in codes.decisions.states if state not in HELD[1:])
 """`in_review` and `live` tell how a code is used; its ads decide that anew."""
 _ALSO = {**dict.fromkeys(HELD[1:], "authorized"), "active": "authorized", "valid": "authorized"}
-_AS_TOLD = ("hint", "days", "issued_at", "expires_at", "authorized_at")
+_AS_TOLD = ("fingerprint", "hint", "days", "issued_at", "expires_at", "authorized_at")
 _MASK = "…"
 
 
@@ -187,11 +187,6 @@ class CodeRows:
             "account_id": [accounts.ids[row.account] for row in rows.values()],
             "post_id": [posts.ids[row.item] for row in rows.values()],
             "code": [row.secret for row in rows.values()],
-            # Until it is deleted, it would stand in the way of the same code received again.
-            "fingerprint": [
-                f"{row.fingerprint} {number}" if row.state == "deleted" else row.fingerprint
-                for number, row in rows.items()
-            ],
             **{name: [getattr(row, name) for row in rows.values()] for name in _AS_TOLD},
         }
         number_of = dict(zip(columns["id"], rows, strict=True))
@@ -200,15 +195,6 @@ class CodeRows:
         reasons = [row.reason for row in rows.values()]
         if refused := insert_begun(session, codes, columns, states=states, reasons=reasons, actor=actor):
             raise Refused({number_of[row_id]: problem for row_id, problem in refused.items()})
-        if marked := [
-            {"code_id": row_id, "mark": rows[number].fingerprint}
-            for row_id, number in number_of.items()
-            if rows[number].state == "deleted"
-        ]:
-            remarked = (
-                update(codes.table).where(_code.id == bindparam("code_id")).values(fingerprint=bindparam("mark"))
-            )
-            session.connection().execute(remarked, marked)
         creators = {(accounts.ids[row.account], posts.creators[row.item]) for row in rows.values()}
         spark.accounts.identities_for(session, creators, kind=BY_CODE, actor=actor)
         spark.codes.serve_new(session, min(number_of), max(number_of), actor=actor)
