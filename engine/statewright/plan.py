@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     case,
     exists,
+    false,
     func,
     literal,
     null,
@@ -30,6 +31,7 @@ from statewright.outcome import entered_by, looks_beyond, target_of, written
 from statewright.parameters import LOCKED, NOW, ROW, TARGET
 from statewright.reach import (
     ALONE,
+    ANY_ASIDE,
     along_the_link,
     foreseeable,
     from_one,
@@ -277,11 +279,13 @@ def _plan(
     held: bool = False,
     finish: Callable[[], Plan | None] | None = None,
     ends: bool = False,
+    silent: bool = False,
 ) -> Plan:
     """All statements of an event, given what is logged of the rows that are chosen.
 
-    known: the same rows, once they are locked
-    log:   what writes their log rows where nobody else writes, if there is a better way
+    known:  the same rows, once they are locked
+    log:    what writes their log rows where nobody else writes, if there is a better way
+    silent: they are chosen to set nothing off, and only while nothing is set aside
     """
     entered = entered_by(workflow, event, target)
     if len(entered) == 1:
@@ -290,16 +294,16 @@ def _plan(
     else:
         values = written(workflow, event, entered, transition.c.target)
         applied = apply(workflow, values, ALONE, transition.c.row_id == workflow.id)
-    holds = tuple(
-        each for each in foreseeable(workflow, event) if one and (held or _goes_ahead(workflow, each.to))
-    )
+    foretold = foreseeable(workflow, event) if one and not silent else ()
+    holds = tuple(each for each in foretold if held or _goes_ahead(workflow, each.to))
     logged = log_rows(facts, known)
 
     def applied_to(rows: Any) -> Update:
         return apply(workflow, written(workflow, event, entered, rows.target), rows.row_id == workflow.id)
 
     if one:
-        both = one_together(workflow, logged, applied_to, [movable(workflow, each) for each in holds])
+        told = [movable(workflow, each) for each in holds]
+        both = one_together(workflow, logged, applied_to, told, aside=false() if silent else ANY_ASIDE)
     else:
         both = together(logged, applied_to)
     return Plan(
@@ -329,7 +333,7 @@ def _finishing(workflow: Workflow, event: str, known: Select[Any], finish: Finis
         return None
     narrowed = known.where(sets_nothing_off, true() if finish.where is None else finish.where)
     return _plan(
-        workflow, event, None, facts_of(workflow, event, None), narrowed, known=narrowed, one=True, held=True
+        workflow, event, None, facts_of(workflow, event, None), narrowed, known=narrowed, one=True, silent=True
     )
 
 

@@ -86,14 +86,19 @@ def together(log: Insert, applied_to: Callable[[Any], Update | Insert]) -> Selec
 
 
 def one_together(
-    workflow: Workflow, log: Insert, applied_to: Callable[[Any], Update], told: Sequence[ColumnElement[Any]]
+    workflow: Workflow,
+    log: Insert,
+    applied_to: Callable[[Any], Update],
+    told: Sequence[ColumnElement[Any]],
+    *,
+    aside: ColumnElement[bool] = ANY_ASIDE,
 ) -> Select[*tuple[Any, ...]]:
     """The same of one row, which is told too; nothing where it does not move."""
     logged = log.returning(*_LOGGED).cte("logged")
     applied = applied_to(logged.c).returning(*workflow.table.c).cte("applied")
     ends = logged.c.id, logged.c.id.label("last")
     rest = (logged.c[name] for name in ("row_id", "source", "target", "at"))
-    return select(literal(1), *ends, ANY_ASIDE, *rest, *told, *applied.c).join_from(
+    return select(literal(1), *ends, aside, *rest, *told, *applied.c).join_from(
         logged, applied, applied.c.id == logged.c.row_id
     )
 
