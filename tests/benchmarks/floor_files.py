@@ -154,4 +154,3 @@ def _put_postgresql(connection: psycopg.Connection[Any], rows: Rows) -> None:
             with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN".encode()) as copy:
                 for row in rows[table]:
                     copy.write_row(row)
-
