@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, case, func, literal, select
+from sqlalchemy import BigInteger, Column, ColumnElement, case, cast, func, literal, select
 from sqlmodel import Session
 
 from statewright.dialects import DAY, EPOCH, FIRST_INSTANT, Instant, date_of, days_after
 from statewright.errors import StatewrightError
-from statewright.session import instant
+from statewright.session import of_a_store
+from statewright.statement import Statement, parameter
 from statewright.workflow import Deadline, Workflow
 
 FURTHEST = 36_500
@@ -40,24 +42,30 @@ def forecast(session: Session, workflow: Workflow, deadline: Deadline, *, days: 
 
 def by_day(session: Session, at: Column[Any], *, days: int) -> list[Day]:
     """The same for any column of instants that is looked up by an index."""
-    today = (instant(session) - EPOCH) // DAY
-    due = session.connection().execute(_due(at, today, today + days))
-    return [Day(date_of(row.day).date(), row.rows) for row in due]
+    mine = of_a_store(session)
+    today = (mine.instant() - EPOCH) // DAY
+    due = mine.driver.run(_due(at), {_FIRST.key: today, _LAST.key: today + days})
+    return [Day(date_of(day).date(), rows) for day, rows in due.fetchall()]
 
 
-def _due(at: Column[Any], first: int, last: int) -> Select[*tuple[Any, ...]]:
+_FIRST, _LAST = parameter("first_day", BigInteger()), parameter("last_day", BigInteger())
+
+
+@cache
+def _due(at: Column[Any]) -> Statement:
     """The rows of each day, from one day's number to another's; what is earlier counts for the first.
 
     Each day is a range of the deadline's index, which is counted at a fifth of the time that it takes to find out
     and to group by the day of every row.
     """
-    days = select(literal(first).label("number")).cte("days", recursive=True)
-    days = days.union_all(select(days.c.number + 1).where(days.c.number < last))
+    days = select(_FIRST.label("number")).cte("days", recursive=True)
+    days = days.union_all(select(days.c.number + 1).where(days.c.number < _LAST))
     day = days.c.number
-    since = case((day > first, _midnight(day)), else_=literal(FIRST_INSTANT, Instant()))
+    since = case((day > _FIRST, _midnight(day)), else_=literal(FIRST_INSTANT, Instant()))
     rows = select(func.count()).where(at >= since, at < _midnight(day + 1)).correlate(days).scalar_subquery()
-    return select(day.label("day"), rows.label("rows")).order_by(day)
+    return Statement(select(day, rows.label("rows")).order_by(day))
 
 
 def _midnight(day: ColumnElement[int]) -> ColumnElement[datetime]:
-    return days_after(literal(EPOCH, Instant()), day)
+    # Written into a statement, an instant is but a text, and PostgreSQL would take it for what is added to it.
+    return days_after(cast(literal(EPOCH, Instant()), Instant()), day)

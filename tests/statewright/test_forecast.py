@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, event, insert, true
+from sqlalchemy import Column, MetaData, Table, Text, insert, true
 from statemachine import State
 
 from statewright.chart import Chart
@@ -119,13 +119,12 @@ def test_the_index_of_the_deadline_answers_without_a_look_at_the_table() -> None
     schema = Schema("videos", 1, metadata)
     with temporary_store(schema, clock=Stopped()) as store, store.reading() as session:
         connection = session.connection()
-        asked: list[tuple[str, Any]] = []
-        event.listen(
-            connection, "before_cursor_execute", lambda _c, _k, words, bound, *_: asked.append((words, bound))
-        )
+        asked: list[str] = []
+        file: Any = connection.connection.driver_connection
+        file.set_trace_callback(asked.append)
         forecast(session, videos, expire, days=30)
-        words, bound = asked[0]
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", bound).all()
+        file.set_trace_callback(None)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}").all()
 
     looks = [row.detail for row in plan if "video" in row.detail]
     assert looks == ["SEARCH video USING COVERING INDEX ix_video_ends_at (ends_at>? AND ends_at<?)"]
