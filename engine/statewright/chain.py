@@ -91,8 +91,7 @@ class Chain:
         if self.by_index and not self.session.whole:
             self.driver.go_by_choice()
         if moved.rows and (self._anything_aside() if aside is None else aside):
-            by_itself = any(deadline.event == self.event for deadline in self.workflow.deadlines)
-            mended = _DONE_OR_CHANGED if by_itself else _MOVED
+            mended = _DONE_OR_CHANGED if self.workflow.deadlines_of(self.event) else _MOVED
             self.driver.run(mended, self._reach(moved.first, last))
         return moved
 
@@ -150,6 +149,7 @@ class Chain:
 
     def _move_one(self, own: _Ahead, glance: Glance, found: Sequence[Any], ahead: list[_Ahead]) -> Logged:
         """Log and apply for the one row that was found, as it was seen, if the chart lets it move."""
+        known = 6 + len(glance.reaches)
         aside, row, source, target, due, done = found[:6]
         if target is None:
             return _NOTHING
@@ -157,13 +157,13 @@ class Chain:
         told["step_row"], told["step_source"], told["step_target"], told["step_due"] = row, source, target, due
         if glance.names:
             # It tells more than has a name.
-            told.update(zip(glance.names, found[6 + len(glance.reaches) :], strict=False))
+            told.update(zip(glance.names, found[known:], strict=False))
         last = run(glance.bare if self.bare else glance.log, told).lastrowid
         run(glance.apply(source), told)
         if ahead:
             _forget(own.workflow, ahead)
         moved = Logged(1, last, last, aside, row, source, target, left=glance.left(found), done=bool(done))
-        reach = found[6 : 6 + len(glance.reaches)]
+        reach = found[6:known]
         # Where none of them would move anybody, none changes whom the next one would move.
         if not glance.foreseen or any(reach):
             ahead += self._set_off(own, moved, dict(zip(glance.reaches, reach, strict=True)))

@@ -85,7 +85,7 @@ def glance_at(
         *(column.name for column in rest),
     ]
     logged = {**facts, "row_id": ROW, "source": parameter("step_source", Text()), "target": TARGET}
-    if any(deadline.event == event for deadline in workflow.deadlines):
+    if workflow.deadlines_of(event):
         logged["due_at"] = parameter("step_due", _AS_IT_IS)
 
     @cache

@@ -85,8 +85,8 @@ def written(
         # To write a column as it is would have its index written anew.
         if value is not column:
             values[name] = value
-    for deadline in workflow.deadlines:
-        if deadline.event == event and moved & set(workflow.decisions.sources(event)):
+    for deadline in workflow.deadlines_of(event):
+        if moved & set(workflow.decisions.sources(event)):
             again = values.get(deadline.at.key, deadline.at)
             never_later = and_(deadline.at <= NOW, again <= deadline.at)
             values[deadline.at.key] = case((never_later, null()), else_=again)

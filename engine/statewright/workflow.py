@@ -127,6 +127,10 @@ class Workflow:
             ],
         )
 
+    def deadlines_of(self, event: str) -> list[Deadline]:
+        """Those that send this event."""
+        return [deadline for deadline in self.deadlines if deadline.event == event]
+
     def neighbour(self, cascade: Cascade) -> Workflow:
         """The workflow that a cascade moves."""
         if self.together is None:

@@ -44,7 +44,7 @@ def facts_of(
     key: ColumnElement[Any] | None = None,
 ) -> Facts:
     """What an event's rows of the log say, as expressions over the rows that move."""
-    ends = [deadline.at for deadline in workflow.deadlines if deadline.event == event]
+    ends = [deadline.at for deadline in workflow.deadlines_of(event)]
     return {
         "batch": BATCH,
         "cause": null() if cause is None else cause,
@@ -91,9 +91,12 @@ def one_together(
     applied_to: Callable[[Any], Update],
     told: Sequence[ColumnElement[Any]],
     *,
-    aside: ColumnElement[bool] = ANY_ASIDE,
+    aside: ColumnElement[bool],
 ) -> Select[*tuple[Any, ...]]:
-    """The same of one row, which is told too; nothing where it does not move."""
+    """The same of one row, which is told too; nothing where it does not move.
+
+    aside: whether any row at all is set aside
+    """
     logged = log.returning(*_LOGGED).cte("logged")
     applied = applied_to(logged.c).returning(*workflow.table.c).cte("applied")
     ends = logged.c.id, logged.c.id.label("last")

@@ -28,7 +28,7 @@ def forecast(session: Session, *, days: int) -> list[Day]:
     An ad stops with the first of its codes or with its schedule, whichever comes first, and counts once.
     Raises StatewrightError for days that nobody plans ahead.
     """
-    expire = next(deadline for deadline in codes.deadlines if deadline.event == "expire")
+    (expire,) = codes.deadlines_of("expire")
     ending = rows_due(session, codes, expire, days=days)
     stopping = by_day(session, table(SparkAd).c.stops_at, days=days)
     return [Day(each.date, each.rows, ads.rows) for each, ads in zip(ending, stopping, strict=True)]
