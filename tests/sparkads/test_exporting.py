@@ -191,6 +191,20 @@ def test_an_export_shows_one_moment_whatever_is_written_meanwhile(desk, monkeypa
     assert export(desk.spark, "codes", out, progress=lambda *_: desk.code(desk.post()) and None) == 2
 
 
+def test_an_ad_that_waits_for_its_creators_code_does_so_after_a_move_though_another_identity_is_there(
+    desk, other, tmp_path
+):
+    post = desk.post("brand")
+    desk.spark.accounts.link(desk.brand, "brand", actor="ana")
+    linked = desk.ad(post, name="linked")
+    by_code = desk.ad(post, name="by code", identity="code")
+    assert (linked.state, by_code.state) == ("authorized", "pending")
+    assert [row["identity"] for row in rows(desk.spark, "ads")] == ["linked", "code"]
+    taken(other, written(desk.spark, "ads"), tmp_path)
+    assert [ad.state for ad in other.ads.list()] == ["authorized", "pending"]
+    assert written(other, "ads") == written(desk.spark, "ads")
+
+
 class TestHistory:
     @pytest.fixture
     def moved(self, desk, other, tmp_path) -> dict[str, str]:

@@ -13,6 +13,8 @@ from sparkads.errors import WrongInput
 from sparkads.portfolio.ads import outlasted
 from sparkads.spark_ad import ads
 from sparkads.tables import (
+    BY_CODE,
+    PULLED,
     AdAccount,
     AdCode,
     AdGroup,
@@ -118,6 +120,8 @@ def _ads(now: datetime) -> Select[*tuple[Any, ...]]:
         _ad.state.in_(ads.waits),
         or_(_code.id.is_(None), _code.state.not_in(HELD), _code.expires_at <= now),
     )
+    # For a code of its creator: with no identity named, it would be taken for one of any that there is by then.
+    waiting = and_(_ad.identity_id.is_(None), _ad.deleted_at.is_(None), _post.origin == PULLED)
     wanted = table(Post).alias("wanted")
     ends = func.min(_code.expires_at, type_=_code.expires_at.type)
     return (
@@ -128,7 +132,7 @@ def _ads(now: datetime) -> Select[*tuple[Any, ...]]:
             _ad.name,
             *_POST,
             _post.origin,
-            _identity.kind.label("identity"),
+            case((waiting, BY_CODE), else_=_identity.kind).label("identity"),
             _identity.handle,
             _identity.state.label("identity_state"),
             _ad.state,
