@@ -71,7 +71,7 @@ class Chain:
         self.told["now"] = None if timed else self.driver.in_words(self.now)
         if not steps.one:
             self._go_by_index()
-        own = _Ahead(self.workflow, self.event, steps, {**self.told, "step_row": row})
+        own = _Ahead(self.workflow, self.event, steps, {"step_row": row})
         ahead: list[_Ahead] = []
         # Not kept: a method that its own object holds is garbage that has to be looked for.
         step = self._step_alone if self.alone else self._step_among_others
@@ -92,7 +92,7 @@ class Chain:
             self.driver.go_by_choice()
         if moved.rows and (self._anything_aside() if aside is None else aside):
             mended = _DONE_OR_CHANGED if self.workflow.deadlines_of(self.event) else _MOVED
-            self.driver.run(mended, self._reach(moved.first, last))
+            self.driver.run(mended, {**self.told, **_reach(moved.first, last)})
         return moved
 
     def _is_last(self, following: _Ahead, ahead: Sequence[_Ahead]) -> bool:
@@ -122,16 +122,13 @@ class Chain:
         # Where nothing is, SQLite would look through all log rows of the move to find it out.
         return self.driver.run(_ASIDE, {}).fetchone() is not None
 
-    def _reach(self, first: int, last: int) -> dict[str, Any]:
-        """What a statement is told that is about these log rows."""
-        return {**self.told, "step_after": first - 1, "step_upto": last}
-
     def _step_alone(self, own: _Ahead, ahead: list[_Ahead]) -> Logged:
         """A step where who writes is alone: log, then apply. The ids of the log rows follow each other.
 
         What may be one row is looked at first. What it sets off is added to what is ahead.
         """
-        run, steps, told = self.driver.run, own.steps, own.told
+        run, steps = self.driver.run, own.steps
+        told = own.told = {**self.told, **own.told}
         if steps.glance is not None:
             glance = steps.glance()
             found = run(glance.look, told).fetchall()
@@ -142,7 +139,7 @@ class Chain:
         if not rows:
             return _NOTHING
         moved = Logged(rows, last - rows + 1, last)
-        run(steps.apply, {**told, "step_after": last - rows, "step_upto": last})
+        run(steps.apply, {**told, **_reach(moved.first, last)})
         _forget(own.workflow, ahead)
         ahead += self._set_off(own, moved, {})
         return moved
@@ -174,7 +171,8 @@ class Chain:
 
         What is ahead of one row is locked with it, to save the server's answers a way.
         """
-        ask, steps, told = self.driver.ask, own.steps, own.told
+        ask, steps = self.driver.ask, own.steps
+        told = own.told = {**self.told, **own.told}
         row = told["step_row"] if steps.one else None
         for each in steps.ahead:
             ask(each, told)
@@ -199,7 +197,7 @@ class Chain:
             # Asked anew after each step, which may have changed what the next one reaches.
             lock = following.steps.lock if following.reach is None and following.one not in steps.holds else None
             if lock is not None and following.one is not None:
-                following.locked = ask(lock, following.told)
+                following.locked = ask(lock, {**self.told, **following.told})
         if own.last:
             self.driver.end()
         self.driver.answered()
@@ -231,14 +229,14 @@ class Chain:
         reach: what is known of whom they would move
         """
         if moved.rows > 1 or moved.row is None:
-            told = self._reach(moved.first, moved.last)
+            told = _reach(moved.first, moved.last)
             return [
                 _Ahead(own.workflow.neighbour(each), each.event, self._cascade(own, each, one=False), told)
                 for each in reversed(own.workflow.cascades_of(own.event))
             ]
         following = self._set_off_by_one(own, moved.target, moved.row) if foreseen is None else foreseen
         for each in following:
-            each.told["now"], each.told["step_cause"] = self.told["now"], moved.first
+            each.told["step_cause"] = moved.first
             each.reach = reach.get(each.one)
         return [each for each in following if not each.leaving or moved.source in each.leaving]
 
@@ -252,7 +250,7 @@ class Chain:
             ],
         )
         return [
-            _Ahead(neighbour, each.event, steps, {**self.told, "step_row": row}, each.leaving, one=each)
+            _Ahead(neighbour, each.event, steps, {"step_row": row}, each.leaving, one=each)
             for neighbour, each, steps in cascades
         ]
 
@@ -287,6 +285,7 @@ class Logged:
 class _Ahead:
     """A step that is to be run: the call's own, or a cascade.
 
+    told:    beside what every statement of the call is told; together with that, once it runs
     leaving: from which states a row sets it off; any, if there are none
     one:     the cascade, if it starts from one row, whose neighbours are few
     reach:   whether it would move any, or, where rows are locked, the ids of those, which are; None if unknown
@@ -310,6 +309,11 @@ def _forget(moved: Workflow, ahead: list[_Ahead]) -> None:
     for following in ahead:
         if following.workflow is moved:
             following.reach = None
+
+
+def _reach(first: int, last: int) -> dict[str, Any]:
+    """What a statement is told that is about these log rows."""
+    return {"step_after": first - 1, "step_upto": last}
 
 
 _NOTHING = Logged(0, 0, 0)

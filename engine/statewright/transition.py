@@ -331,12 +331,11 @@ def _check_target(workflow: Workflow, event: str, target: str, row_id: int | Non
 def _problem_of_texts(actor: Any, reason: str | None, key: str | None) -> str | None:
     if problem := _problem_of_actor(actor) if isinstance(actor, str) else wrong("actor", str, actor):
         return problem
-    for name, text in (("reason", reason), ("key", key)):
-        if text is not None and (problem := wrong(name, str, text)):
-            return problem
-    if key is not None and not key.strip():
-        return "expected a key, got an empty one"
-    return None
+    if reason is not None and (problem := wrong("reason", str, reason)):
+        return problem
+    if key is None:
+        return None
+    return wrong("key", str, key) or (None if key.strip() else "expected a key, got an empty one")
 
 
 @lru_cache(maxsize=1_000)

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Mapper, class_mapper
-from sqlalchemy.orm.attributes import instance_state
+from sqlalchemy.orm.base import DEFAULT_STATE_ATTR
+from sqlalchemy.orm.state import InstanceState
 from sqlmodel import Session, SQLModel
 
 from sparkads.tables import table
@@ -28,7 +29,11 @@ def fresh(session: Session, row: type[R], row_id: int) -> R | None:
         return mine.get(row, row_id, populate_existing=True)
     chosen, mapper = _known(row)
     found = mine.driver.one(chosen, {"wanted": row_id})
-    return None if found is None else _filled(mapper.class_manager.new_instance(), mapper, row_id, found)
+    if found is None:
+        return None
+    made = _made(row, mapper, row_id)
+    vars(made).update(found)
+    return made
 
 
 def left(session: StoreSession, row: type[R], row_id: int, told: Sequence[Any] = ()) -> R:
@@ -38,18 +43,21 @@ def left(session: StoreSession, row: type[R], row_id: int, told: Sequence[Any] =
     """
     driver = session.driver
     chosen, mapper = _known(row)
-    made: R = mapper.class_manager.new_instance()
+    made = _made(row, mapper, row_id)
     if told:
-        return _filled(made, mapper, row_id, driver.read(chosen, told) or {})
-    answer = driver.ask(chosen, {"wanted": row_id})
-    session.in_the_end(lambda: _filled(made, mapper, row_id, driver.read(chosen, answer.fetchone()) or {}))
+        vars(made).update(driver.read(chosen, told) or {})
+    else:
+        answer = driver.ask(chosen, {"wanted": row_id})
+        session.in_the_end(lambda: vars(made).update(driver.read(chosen, answer.fetchone()) or {}))
     return made
 
 
-def _filled(made: R, mapper: Mapper[Any], row_id: int, found: dict[str, Any]) -> R:
-    vars(made).update(found)
+def _made(row: type[R], mapper: Mapper[Any], row_id: int) -> R:
+    """A row without its columns, as the ORM makes one that it loads; SQLModel takes long to set this attribute."""
+    made: R = row.__new__(row)
+    state = vars(made)[DEFAULT_STATE_ATTR] = InstanceState(made, mapper.class_manager)
     # That is what tells a row which was loaded from one that is new.
-    instance_state(made).key = mapper.identity_key_from_primary_key((row_id,))
+    state.key = mapper.identity_key_from_primary_key((row_id,))
     return made
 
 
