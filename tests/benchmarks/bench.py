@@ -18,7 +18,7 @@ class Bench:
     """
 
     runs: int = 3
-    calls: int = 301
+    calls: int = 1_001
     swept: int = 1_000_000
     portfolio: int = 10_000
     cascades: tuple[int, ...] = (1, 10, 1_000)
@@ -28,7 +28,7 @@ class Bench:
     imported: int = 100_000
     exported: int = 1_000_000
     read: int = 1_000_000
-    processes: int = 15
+    processes: int = 31
     peer_calls: int = 1_000
     peer_timers: int = 100_000
 
