@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select
 from sqlmodel import Session
 
 from statewright import tables
@@ -64,6 +64,12 @@ def entries(session: Session, *where: ColumnElement[bool], limit: int | None = N
     """The log's rows that meet these conditions, oldest first."""
     rows = session.connection().execute(select(transition).where(*where).order_by(transition.c.id).limit(limit))
     return [_entry(row) for row in rows]
+
+
+def last_id(session: Session) -> int:
+    """The id of the log's last row; 0 while there is none."""
+    last: int | None = session.connection().execute(select(func.max(transition.c.id))).scalar_one()
+    return last or 0
 
 
 def history(session: Session, workflow: str, row_id: int) -> list[Entry]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, and_, select
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -18,6 +19,7 @@ from statewright.dialects.postgresql import DatabaseClock
 from statewright.driver import Driver, Drivers
 from statewright.errors import StoreError
 from statewright.statement import Statement
+from statewright.tables import transition
 from statewright.trouble import Troubles
 
 
@@ -51,6 +53,8 @@ class StoreSession(Session):
         self._committed = self._given_back = False
         self.untouched = True
         """Nobody has used SQLAlchemy on it: it holds no rows."""
+        self.batches: list[int] = []
+        """The steps that were taken in it, as their log rows name them."""
         self._last: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -86,6 +90,12 @@ class StoreSession(Session):
     def server_time(self) -> bool:
         """The store goes by the database's own clock, which a statement can read for itself."""
         return isinstance(self._clock, DatabaseClock)
+
+    def new_batch(self) -> int:
+        """What the log rows of one more step share."""
+        batch = random.getrandbits(63)
+        self.batches.append(batch)
+        return batch
 
     def instant(self) -> datetime:
         """The present instant, by the store's clock."""
@@ -168,6 +178,15 @@ def of_a_store(session: Session) -> StoreSession:
 def instant(session: Session) -> datetime:
     """The present instant, by the clock of the store that this session belongs to."""
     return of_a_store(session).instant()
+
+
+def written(session: Session, *, after: int) -> ColumnElement[bool]:
+    """Which log rows this transaction has written after the one with this id.
+
+    A server shows what others commit meanwhile as well, so the ids alone do not tell.
+    """
+    mine = dialects.among(transition.c.batch, of_a_store(session).batches)
+    return and_(transition.c.id > after, mine)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import compress
@@ -72,7 +71,7 @@ def _begin(
     stage = workflow.kept(("stage", type(how)), partial(_Stage, workflow, how))
     steps = workflow.kept(("stage", type(how), state), partial(stage.steps, state))
     values = as_the_driver_takes_them(connection, workflow.table, columns)
-    step = {"step_batch": random.getrandbits(63), "actor": actor, "reason": None, "key": None, "payload": None}
+    step = {"step_batch": session.new_batch(), "actor": actor, "reason": None, "key": None, "payload": None}
     with how.told(connection, stage.rows, values) as told:
         chain = Chain(session, workflow, START, {**step, **told})
         try:

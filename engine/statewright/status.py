@@ -11,8 +11,9 @@ from sqlalchemy import Table, and_, exists, func, select
 from sqlmodel import Session
 
 from statewright import tables
+from statewright.log import last_id
 from statewright.session import instant
-from statewright.tables import heartbeat, subscription, transition
+from statewright.tables import heartbeat, subscription
 from statewright.workflow import Deadline, Workflow
 from statewright.workflows import Workflows
 
@@ -158,10 +159,9 @@ def _timetable(session: Session, workflow: Workflow, deadline: Deadline, now: da
 
 
 def _subscriptions(session: Session) -> list[Subscription]:
-    connection = session.connection()
-    end = connection.execute(select(func.max(transition.c.id))).scalar_one() or 0
-    rows = connection.execute(select(subscription).order_by(subscription.c.name)).mappings()
-    return [Subscription(**row, lag=max(end - row["position"], 0)) for row in rows]
+    last = last_id(session)
+    rows = session.connection().execute(select(subscription).order_by(subscription.c.name)).mappings()
+    return [Subscription(**row, lag=max(last - row["position"], 0)) for row in rows]
 
 
 def _number(session: Session, table: Table) -> int:

@@ -12,18 +12,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, func, insert, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from statewright.dialects import Instant, violated
 from statewright.errors import Conflict, DefinitionError, StoreError
+from statewright.log import last_id
 from statewright.parameters import LARGEST, NOW
 from statewright.plan import due
-from statewright.session import StoreSession, of_a_store
+from statewright.session import StoreSession, of_a_store, written
 from statewright.statement import Statement, parameter
 from statewright.store import Store
-from statewright.tables import set_aside, transition
+from statewright.tables import set_aside
 from statewright.transition import Moved, fire_due
 from statewright.workflow import Deadline, Workflow
 from statewright.workflows import Workflows
@@ -113,17 +114,17 @@ def rehearse(
     actor: str,
     batch: int,
     now: datetime | None = None,
-    look: Callable[[Session, int], None] = lambda session, before: None,
+    look: Callable[[Session, ColumnElement[bool]], None] = lambda session, written: None,
 ) -> Swept:
     """Run the sweep as it would go at an instant, and take everything back.
 
-    look: called before that, to read what became of the rows; given the last id of the log before the sweep
+    look: called before that, to read what became of the rows; given which log rows the sweep wrote
     One transaction holds it all, so other writers wait for its end.
     """
     _expect_positive(batch)
     swept = Swept()
     with store.transaction() as session:
-        before = session.connection().execute(select(func.max(transition.c.id))).scalar_one() or 0
+        before = last_id(session)
         for workflow, deadline in deadlines(workflows):
             turn = _Turn(
                 workflow,
@@ -136,7 +137,7 @@ def rehearse(
             )
             for _ in turn.batches(reading=lambda: nullcontext(session)):
                 pass
-        look(session, before)
+        look(session, written(session, after=before))
         session.rollback()
     return swept
 

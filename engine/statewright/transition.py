@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -209,7 +208,7 @@ class _Call:
         self.workflow = workflow
         self.event = event
         self.key = key
-        self.batch = random.getrandbits(63)
+        self.batch = self.session.new_batch()
         self.payload = _payload(arguments) if arguments else None
         told = {
             "step_batch": self.batch,

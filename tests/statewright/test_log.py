@@ -13,7 +13,8 @@ from sqlmodel import Session
 from tests.statewright.halls import EVERY, PROLONG, SCHEMA, add_halls, add_seats, halls, seats
 
 from statewright.errors import Conflict
-from statewright.log import START, append, causes, entries, forget, history
+from statewright.log import START, append, causes, entries, forget, history, last_id
+from statewright.session import written
 from statewright.store import Store
 from statewright.tables import retention, transition
 from statewright.testing import BEGINNING, ManualClock, temporary_store
@@ -48,6 +49,20 @@ def test_the_life_of_a_row_is_told_from_the_beginning(told: Store) -> None:
         assert [entry.event for entry in history(session, "hall", 1)] == [START, "prolong", "close"]
         assert [entry.event for entry in history(session, "seat", 1)] == [START, "release"]
         assert history(session, "hall", 99) == history(session, "attic", 1) == []
+
+
+def test_a_transaction_knows_its_own_moves_from_what_others_commit_meanwhile(theatre: Store) -> None:
+    with theatre.transaction() as session:
+        before = last_id(session)
+        if not theatre.writes_alone:
+            with theatre.transaction() as other:
+                add_halls(other, {"name": "theirs"})
+            assert last_id(session) > before
+        (mine,) = add_halls(session, {"name": "ours"})
+        fire(session, halls, "prolong", mine, actor="ana", arguments=PROLONG)
+        told = entries(session, written(session, after=before))
+        assert [(entry.row_id, entry.event) for entry in told] == [(mine, START), (mine, "prolong")]
+        assert entries(session, written(session, after=told[0].id)) == told[1:]
 
 
 def test_what_led_to_a_move_can_be_asked(told: Store) -> None:

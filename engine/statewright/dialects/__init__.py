@@ -141,8 +141,10 @@ def named_by(url: str) -> tuple[Database, URL]:
     """The database that a URL names. Raises StoreError for one that names none that can be used."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError(f'cannot read the database URL "{url}"; expected one like sqlite:///file.db') from None
+    except (ArgumentError, ValueError):
+        # Whatever comes after a second colon may be a password.
+        shown = f"{url.partition(':')[0]}:***" if url.count(":") > 1 else url
+        raise StoreError(f'cannot read the database URL "{shown}"; expected one like sqlite:///file.db') from None
     for database in _ALL:
         if parsed.drivername in database.DRIVERS:
             return database, parsed

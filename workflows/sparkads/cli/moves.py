@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,20 +120,18 @@ def move(
 
 def do(desk: Signed, noun: Noun[Any], act: Callable[[Session], Any]) -> None:
     """Do something that ends with a row of this noun, and tell what became of it and what moved with it."""
-    from sqlalchemy import func, select
-
     from sparkads.portfolio.listing import labels
     from statewright.clash import attempt
-    from statewright.log import entries
-    from statewright.tables import transition
+    from statewright.log import entries, last_id
+    from statewright.session import written
 
     spark = noun.spark
 
     def once() -> Any:
         with spark.transaction() as session:
-            before = session.connection().execute(select(func.max(transition.c.id))).scalar_one() or 0
+            before = last_id(session)
             row = act(session)
-            since = entries(session, transition.c.id > before)
+            since = entries(session, written(session, after=before))
             followed = _net([entry for entry in since if not _about(entry, row)])
             names = labels(session, ((move["workflow"], move["row_id"]) for move in followed))
             return row, since, followed, names
@@ -162,6 +160,21 @@ def columns_of(noun: Noun[Any], row: Any) -> dict[str, Any]:
         for column in noun.workflow.table.c
         if column.key not in ("code", "fingerprint")
     }
+
+
+def brief(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """Other rows, as JSON tells them beside the one that is asked for."""
+    return [{"id": row.id, _label(row): getattr(row, _label(row)), "state": row.state} for row in rows]
+
+
+def in_words(rows: Iterable[Any]) -> list[str]:
+    """The same for people, a line each."""
+    return [f"{row.id} {getattr(row, _label(row))} ({show.state(row.state)})" for row in rows]
+
+
+def _label(row: Any) -> str:
+    """The column by which people know a row; a code by what is shown of it."""
+    return next(name for name in ("hint", "name", "handle") if hasattr(row, name))
 
 
 def _about(entry: Entry, row: Any) -> bool:

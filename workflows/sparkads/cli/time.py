@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
     from sparkads.portfolio import SparkAds
     from sparkads.portfolio.forecast import Day
     from statewright.retention import Retention
     from statewright.status import Status
+    from statewright.step import Tick
 
 app = Commands()
 
@@ -63,7 +65,9 @@ def tick(
         typer.Option(metavar="WHEN", help="With --dry-run: as if it were then: 2026-04-01T00:00Z, now+7d."),
     ] = None,
 ) -> None:
-    """Do what is due now, once: expire codes, stop their ads."""
+    """Do what is due now, once: expire codes, stop their ads.
+
+    Ends with exit code 3 when a row was refused and set aside."""
     from sparkads.errors import WrongInput
 
     if at is not None and not dry_run:
@@ -94,7 +98,8 @@ def daemon(
     """Do what is due whenever it is due, until it is told to stop.
 
     What moves is written to standard output, a line each; how the daemon fares, to standard error.
-    SIGTERM and Ctrl-C end it after the batch at hand. Makes the database if there is none."""
+    SIGTERM and Ctrl-C end it after the batch at hand. Makes the database if there is none.
+    With --once it ends with exit code 3 when a row was refused and set aside, as `tick` does."""
     import logging
 
     from statewright.daemon import run
@@ -107,6 +112,12 @@ def daemon(
         handler.setFormatter(JsonLines() if form == "json" else TextLines())
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
+        refused = 0
+
+        def note(done: Tick) -> None:
+            nonlocal refused
+            refused += done.set_aside
+
         try:
             run(
                 spark.store,
@@ -117,9 +128,12 @@ def daemon(
                 pause=spark.settings.pause,
                 retention=_retention(spark),
                 once=once,
+                report=note,
             )
         finally:
             logger.removeHandler(handler)
+    if once and refused:
+        raise typer.Exit(ends.TROUBLE)
 
 
 @verb(app, "sparkads status", "sparkads status --json")
@@ -173,12 +187,12 @@ class _Stopped:
     first_codes: list[dict[str, Any]] = field(default_factory=list)
     first_ads: list[dict[str, Any]] = field(default_factory=list)
 
-    def look(self, session: Session, before: int) -> None:
-        self.codes, self.first_codes = _ended(session, before, "video_code")
-        self.ads, self.first_ads = _ended(session, before, "spark_ad")
+    def look(self, session: Session, written: ColumnElement[bool]) -> None:
+        self.codes, self.first_codes = _ended(session, written, "video_code")
+        self.ads, self.first_ads = _ended(session, written, "spark_ad")
 
 
-def _ended(session: Session, before: int, workflow: str) -> tuple[int, list[dict[str, Any]]]:
+def _ended(session: Session, written: ColumnElement[bool], workflow: str) -> tuple[int, list[dict[str, Any]]]:
     from sqlalchemy import and_, func, select
 
     from sparkads.portfolio.listing import labels
@@ -186,7 +200,7 @@ def _ended(session: Session, before: int, workflow: str) -> tuple[int, list[dict
     from statewright.tables import transition
 
     log = transition.c
-    ended = and_(log.id > before, log.workflow == workflow, log.target == "expired")
+    ended = and_(written, log.workflow == workflow, log.target == "expired")
     number = session.connection().execute(select(func.count()).where(ended)).scalar_one()
     first = entries(session, ended, limit=moves.SHOWN)
     names = labels(session, ((workflow, entry.row_id) for entry in first))

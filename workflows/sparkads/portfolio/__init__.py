@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session
 
 from sparkads.errors import WrongInput
@@ -113,11 +114,11 @@ class SparkAds:
         self,
         at: datetime | None = None,
         *,
-        look: Callable[[Session, int], None] = lambda session, before: None,
+        look: Callable[[Session, ColumnElement[bool]], None] = lambda session, written: None,
     ) -> Swept:
         """What a tick at this instant would do, with nothing written.
 
-        look: reads what became of the rows before it is taken back; given the last id of the log before
+        look: reads what became of the rows before it is taken back; given which log rows the tick wrote
         """
         from statewright.sweep import rehearse
 
