@@ -157,6 +157,16 @@ class TestCodes:
         assert counts(take(code())) == (0, 1, 0)
         assert [code.state for code in desk.spark.codes.list()] == ["deleted"]
 
+    def test_a_code_that_was_deleted_twice_had_two_lives(self, take, problems, desk):
+        rows = [code(days=7, state="deleted"), code(state="deleted"), code(days=60)]
+        assert counts(take(rows)) == (3, 0, 0)
+        assert counts(take(rows)) == (0, 3, 0)
+        assert [(one.days, one.state) for one in desk.spark.codes.list()] == [
+            *((7, "deleted"), (30, "deleted"), (60, "authorized")),
+        ]
+        (problem,) = problems(code(days=365, state="deleted")).values()
+        assert "is known as video code 3 (authorized), but for 60 days, not 365" in problem
+
     def test_a_code_that_was_deleted_elsewhere_and_received_again_is_both(self, take, desk):
         rows = [code(state="deleted"), code(state="authorized")]
         assert counts(take(rows)) == (2, 0, 0)
@@ -223,7 +233,11 @@ class TestCodes:
             ({"code": "two codes"}, "expected one video code, got text with a gap"),
             ({"post": ""}, "expected a post's id or URL, got nothing"),
             ({"post": "7300000000000000001"}, "expected the creator of post 7300000000000000001: name them"),
-            ({"post": "7.3E+18"}, 'the post "7.3E+18" was rounded by a spreadsheet; write its URL'),
+            ({"post": "7.3E+18"}, 'the post "7.3E+18" looks as if a spreadsheet had rounded it; write its URL'),
+            (
+                {"post": "7301234567890120000", "creator": "mia"},
+                'the post "7301234567890120000" looks as if a spreadsheet had rounded it; write its URL',
+            ),
             ({"post": "youtube.com/x"}, "expected a post as its id"),
             ({"creator": "@leo"}, "the URL of the post names @mia, the column creator @leo"),
             ({"creator": "no handle!"}, "expected a TikTok handle like @mia"),
@@ -364,7 +378,8 @@ class TestAds:
 
     def test_the_same_file_again_changes_nothing(self, take, desk):
         take([code(1), code(2)])
-        rows = [ad(1), ad(2, state="deleted"), ad(3, state="pending", starts_at="now-1d", ends_at="now+9d")]
+        timed = {"ad_group": "France", "starts_at": "now-1d", "ends_at": "now+9d"}
+        rows = [ad(1), ad(2, state="deleted"), ad(3, state="pending", **timed)]
         assert counts(take(rows)) == (3, 0, 0)
         before = desk.everything()
         desk.clock.advance(hours=1)
@@ -484,9 +499,39 @@ class TestAds:
 
     def test_an_ad_group_that_runs_on_has_no_end(self, take, problems):
         take(ad(1, state="pending"))
-        assert problems(ad(2, ends_at="2026-05-01T00:00:00Z", state="pending")) == {
-            2: 'ad group "Germany" has no end, the row says 2026-05-01T00:00:00+00:00'
+        assert problems(
+            [ad(2, ends_at="2026-05-01T00:00:00Z", state="pending"), ad(3, ends_at="now+9d", state="pending")]
+        ) == {
+            2: 'ad group "Germany" has no end, the row says 2026-05-01T00:00:00+00:00',
+            3: 'ad group "Germany" has no end, the row says 2026-03-10T12:30:15.123456+00:00',
         }
+
+    def test_an_ad_group_without_a_start_does_not_get_an_end_alone(self, take, problems, desk):
+        take(ad(1, state="pending", starts_at=""))
+        assert problems(ad(2, state="pending", starts_at="", ends_at="2026-05-01T00:00:00Z")) == {
+            2: 'ad group "Germany" has no start yet; say when it starts, too, in the column starts_at'
+        }
+        assert counts(take(ad(2, state="pending", ends_at="2026-05-01T00:00:00Z"))) == (1, 0, 0)
+        assert desk.spark.ad_groups.get(1).ends_at.isoformat() == "2026-05-01T00:00:00+00:00"
+
+    def test_an_ad_group_does_not_end_before_the_start_that_another_row_tells(self, take, problems):
+        take(ad(1, state="pending", starts_at="", ends_at="2026-05-01T00:00:00Z"))
+        (problem,) = problems(ad(2, state="pending", starts_at="2026-06-01T00:00:00Z")).values()
+        assert problem.startswith("expected the schedule to end after it starts, got 2026-06-01")
+
+    def test_a_deleted_campaign_is_not_completed(self, take, desk):
+        gone = {"state": "deleted", "campaign_state": "deleted", "ad_group_state": "deleted"}
+        bare = {"objective": "", "campaign_budget": "", "location": "", "ad_group_budget": "", "starts_at": ""}
+        take(ad(1, **gone, **bare))
+        assert counts(take([ad(2, **gone), ad(3, ad_group="France", **gone)])) == (2, 0, 0)
+        assert desk.spark.campaigns.get(1).objective is None
+
+    def test_an_ad_that_waited_for_a_code_and_was_given_a_link_is_the_same_ad(self, take, desk):
+        row = ad(state="pending", identity="code")
+        take(row)
+        desk.spark.accounts.link(desk.brand, "@mia", actor="ana")
+        assert desk.spark.ads.get(1).identity_id is not None
+        assert counts(take(row)) == (0, 1, 0)
 
     def test_deleted_campaigns_hold_deleted_ads_only(self, take, problems):
         assert counts(take(ad(1, state="deleted", campaign_state="deleted", ad_group_state="deleted"))) == (

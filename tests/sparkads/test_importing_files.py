@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sparkads.errors import WrongInput
+from sparkads.errors import FileTrouble, WrongInput
 from sparkads.importing import Imported, import_file
 from statewright.errors import StatewrightError
 
@@ -148,7 +148,7 @@ class TestWholeFiles:
 
     def test_a_file_that_is_not_there_or_is_a_folder_is_said_to_be(self, desk, tmp_path):
         for path, why in ((tmp_path / "no.csv", "there is no such file"), (tmp_path, "it is a folder")):
-            with pytest.raises(WrongInput) as refusal:
+            with pytest.raises(FileTrouble) as refusal:
                 import_file(desk.spark, path, actor="ana")
             assert str(refusal.value) == f'cannot import "{path}": {why}'
 
@@ -336,7 +336,7 @@ class TestGarbage:
 
         gc.callbacks.append(look)
         try:
-            done = take("\n".join(["code,post,creator,days,issued_at", *map(row.format, range(3000))]))
+            done = take("\n".join(["code,post,creator,days,issued_at", *map(row.format, range(1, 3001))]))
         finally:
             gc.callbacks.remove(look)
         assert done.taken == 3000

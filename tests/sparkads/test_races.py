@@ -254,6 +254,91 @@ def test_one_file_that_two_import_at_once_is_taken_once(desk, crowd, attempt, tm
     assert len(desk.spark.codes.list()) == 40
 
 
+def sheet(folder, **facts):
+    """A file of one row."""
+    file = folder / "sheet.csv"
+    file.write_text(f"{','.join(facts)}\n{','.join(map(str, facts.values()))}\n")
+    return file
+
+
+def ad_of(post):
+    return {"campaign": "Imported", "ad_group": "All", "name": "Spring", "post": post.item_id, "creator": "mia"}
+
+
+@ROUNDS
+def test_an_imported_ad_is_authorized_whenever_its_code_is(desk, crowd, attempt, tmp_path):
+    post = desk.post("mia")
+    code = desk.pending_code(post)
+    file = sheet(tmp_path, **ad_of(post))
+    done, _ = crowd.act(
+        lambda spark: import_file(spark, file, actor="ana"),
+        lambda spark: spark.codes.authorize(code, actor="tiktok"),
+    )
+    (ad,) = desk.spark.ads.list()
+    assert (done.taken, ad.state, desk.state(code)) == (1, "authorized", "authorized")
+
+
+@ROUNDS
+def test_an_imported_code_finds_the_ad_that_is_made_meanwhile(desk, crowd, attempt, tmp_path):
+    post, group = desk.post("mia"), desk.group()
+    issued = desk.now.isoformat()
+    facts = {"code": desk.secret(), "post": post.item_id, "days": 30, "issued_at": issued, "state": "authorized"}
+    file = sheet(tmp_path, **facts)
+    done, ad = crowd.act(
+        lambda spark: import_file(spark, file, actor="ana"),
+        lambda spark: spark.ads.create("Spring", ad_group=group, post=post, actor="ana"),
+    )
+    assert done.taken == 1
+    assert desk.spark.ads.get(ad).identity_id is not None
+    assert desk.state(ad) == "authorized"
+
+
+@ROUNDS
+def test_no_imported_ad_stands_on_a_code_that_is_deleted_meanwhile(desk, crowd, attempt, tmp_path):
+    post = desk.post("mia")
+    code = desk.pending_code(post)
+    file = sheet(tmp_path, **ad_of(post))
+    _, deletion = crowd.act(
+        lambda spark: import_file(spark, file, actor="ana"), lambda spark: spark.codes.delete(code, actor="leo")
+    )
+    (ad,) = desk.spark.ads.list()
+    used = [one.id for one in desk.spark.ads.codes(ad)]
+    if isinstance(deletion, GuardRefused):
+        assert (desk.state(code), used) == ("pending", [code.id])
+    else:
+        assert (desk.state(code), used) == ("deleted", [])
+
+
+@ROUNDS
+def test_an_ad_group_is_deleted_or_an_import_puts_an_ad_into_it_but_not_both(desk, crowd, attempt, tmp_path):
+    post, group = desk.post("mia"), desk.group()
+    campaign = desk.spark.campaigns.get(group.campaign_id)
+    file = sheet(tmp_path, **{**ad_of(post), "campaign": campaign.name, "ad_group": group.name})
+    done, deletion = crowd.act(
+        lambda spark: import_file(spark, file, actor="ana"),
+        lambda spark: spark.ad_groups.delete(group, actor="leo"),
+    )
+    assert done.taken == isinstance(deletion, GuardRefused)
+    assert len(desk.spark.ads.list()) == done.taken
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_the_cap_is_exact_when_an_import_and_a_call_make_ads_at_once(open_desk, free, tmp_path):
+    desk = open_desk(ads_per_account=2)
+    post, group = desk.post("mia"), desk.group()
+    for _ in range(2 - free):
+        desk.ad(post, group=group)
+    crowd = Crowd(desk, 2)
+    file = sheet(tmp_path, **ad_of(post))
+    crowd.act(
+        lambda spark: import_file(spark, file, actor="ana"),
+        lambda spark: spark.ads.create("late", ad_group=group, post=post, actor="ana"),
+    )
+    for spark in crowd.members:
+        spark.close()
+    assert len(desk.spark.ads.list()) == 2
+
+
 @ROUNDS
 def test_an_ad_group_is_deleted_or_gets_an_ad_but_not_both(desk, crowd, attempt):
     post, group = desk.post(), desk.group()

@@ -148,6 +148,37 @@ def post(desk):
             f"expected a state of {', '.join(STATES)}; got 'dead'",
         ),
         (["codes", "list", "--creator", "mia; --"], 2, "expected a TikTok handle like @mia, got 'mia; --'"),
+        # an option that is empty, as from a variable that was never set: it does not mean all there are
+        (["codes", "revoke", "--all", "--creator", ""], 2, "expected a TikTok handle like @mia, got ''"),
+        (["ads", "delete", "--all", "--creator", ""], 2, "expected a TikTok handle like @mia, got ''"),
+        (["posts", "list", "--creator", ""], 2, "expected a TikTok handle like @mia, got ''"),
+        (["codes", "delete", "--all", "--post", ""], 2, "expected a post's id or URL, got nothing"),
+        (
+            ["ads", "delete", "--all", "--campaign", ""],
+            2,
+            "expected the id of a campaign, a whole number such as 7; `list` shows them",
+        ),
+        (
+            ["codes", "extend", "--all", "--days", "7", "--within", ""],
+            2,
+            "expected --within to be a whole number from 0 to 36,500, got ''",
+        ),
+        (["campaigns", "create", "C", "--objective", ""], 2, "expected an objective, got nothing"),
+        # a code in the wrong place is not repeated
+        (
+            ["codes", "list", "--post", SECRET],
+            2,
+            (
+                "expected a post as its id (about 19 digits) or its URL like "
+                "https://www.tiktok.com/@mia/video/7301234567890123456, got '#kZ7…k='"
+            ),
+        ),
+        (["accounts", "show", SECRET], 1, 'there is no ad account "#kZ7…k="; `sparkads accounts list` shows them'),
+        (
+            ["codes", "show", "1", SECRET],
+            2,
+            "got unexpected extra argument(s) (#kZ7…=); see `sparkads codes show --help`",
+        ),
         (
             ["posts", "add", "7300000000000000009", "--creator", "mia", "--kind", "remix"],
             2,

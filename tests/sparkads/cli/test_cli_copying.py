@@ -65,6 +65,11 @@ def test_a_portfolio_is_not_copied_into_itself(sparkads, desk):
         ([], 2, "missing option --to; see `sparkads copy --help`"),
         (["--to", "copy.db"], 3, 'cannot read the database URL "copy.db"; expected one like sqlite:///file.db'),
         (
+            ["--to", "postgresql:/ana:s3cret@db/ads"],
+            3,
+            'cannot read the database URL "postgresql:***"; expected one like sqlite:///file.db',
+        ),
+        (
             ["--to", "mysql://db/ads"],
             3,
             'cannot open the database "mysql://db/ads": expected a URL that begins with',

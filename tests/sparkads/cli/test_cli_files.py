@@ -78,7 +78,7 @@ def test_all_or_nothing_is_taken_on_request(fresh, write):
     ("words", "code", "sentence"),
     [
         (["none.csv"], 3, 'cannot use "none.csv": there is no such file'),
-        (["."], 2, "cannot import "),
+        (["."], 3, "cannot import "),
         (
             ["a.csv", "b.csv", "--rejects", "r.csv"],
             2,
@@ -89,6 +89,21 @@ def test_all_or_nothing_is_taken_on_request(fresh, write):
 def test_a_file_that_cannot_be_read_is_told(terminal, write, words, code, sentence):
     write("codes.csv", CODES)
     assert terminal.refusal("import", *words, code=code).startswith(sentence)
+
+
+def test_rejects_that_cannot_be_written_are_trouble_with_a_file(fresh, write):
+    write("codes.csv", WRONG)
+    said = fresh.refusal("import", "codes.csv", "--rejects", "no/r.csv", code=3)
+    assert said == 'cannot write the rejects file "no/r.csv": no such file or directory; name another'
+
+
+def test_what_was_taken_before_a_file_that_cannot_be_is_told(fresh, write):
+    write("codes.csv", CODES)
+    write("broken.csv", CODES.replace("creator", "color"))
+    result = fresh.run("import", "codes.csv", "broken.csv", "--json")
+    assert result.exit_code == 2
+    assert [(each["file"], each["taken"]) for each in json.loads(result.stdout)] == [("codes.csv", 2)]
+    assert "color" in json.loads(result.stderr)["error"]
 
 
 def test_a_missing_file_is_told_before_the_others_are_taken(terminal, write, tmp_path):
@@ -129,6 +144,13 @@ def test_json_lines_are_exported(fresh, write, what):
     rows = [json.loads(line) for line in fresh.lines("export", what, "--format", "jsonl")]
     table = list(csv.DictReader(io.StringIO(fresh("export", what))))
     assert len(rows) == len(table) > 0
+
+
+def test_an_export_into_a_pipe_is_json_where_everything_is(fresh, write):
+    write("codes.csv", CODES)
+    fresh("import", "codes.csv")
+    assert fresh("export", "codes", "--json") == fresh("export", "codes", "--format", "jsonl")
+    assert fresh("export", "codes", "--json", "--format", "csv") == fresh("export", "codes")
 
 
 def test_a_failure_leaves_no_half_file(terminal, write, tmp_path, monkeypatch):

@@ -245,6 +245,8 @@ def test_a_row_that_the_database_refuses_is_told(terminal, own_desk):
     assert done.exit_code == 3
     assert "1 row set aside" in done.stdout
     assert "set aside  video code 1, expire: " in terminal("status")
+    terminal.travel(hours=1)
+    assert terminal.run("daemon", "--once").exit_code == 3
 
 
 def test_lengths_of_time_are_told_in_their_largest_unit():

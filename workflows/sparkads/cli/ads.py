@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,11 +50,11 @@ class AdSelection(moves.Selection):
         asked = {
             "state": words.states(spark.ads, self.state),
             "creator": self.creator,
-            "account": self.account and words.account(spark, self.account),
-            "campaign": self.campaign and words.row(spark.campaigns, self.campaign),
-            "ad_group": self.group and words.row(spark.ad_groups, self.group),
-            "post": self.post and words.post(spark, self.post),
-            "code": self.code and words.row(spark.codes, self.code),
+            "account": words.given(partial(words.account, spark), self.account),
+            "campaign": words.given(partial(words.row, spark.campaigns), self.campaign),
+            "ad_group": words.given(partial(words.row, spark.ad_groups), self.group),
+            "post": words.given(partial(words.post, spark), self.post),
+            "code": words.given(partial(words.row, spark.codes), self.code),
         }
         return {name: value for name, value in asked.items() if value is not None}
 
@@ -108,8 +109,20 @@ def show_(desk: Desk, ad: AD) -> None:
         lacking = spark.ads.waiting_for(row, session=session)
         now = spark.now(session)
         if desk.as_json:
-            found = {"covered_until": until, "uncovered": short, "waiting_for": lacking, "codes": codes}
-            show.answer({**moves.columns_of(spark.ads, row), **found})
+            show.answer(
+                {
+                    **moves.columns_of(spark.ads, row),
+                    "campaign": {"id": campaign.id, "name": campaign.name},
+                    "ad_group": {name: getattr(group, name) for name in ("id", "name", "starts_at", "ends_at")},
+                    "creator": post.creator,
+                    "identity": identity
+                    and {name: getattr(identity, name) for name in ("id", "kind", "handle", "state")},
+                    "covered_until": until,
+                    "uncovered": short,
+                    "waiting_for": lacking,
+                    "codes": codes,
+                }
+            )
             return
         show.facts(
             {

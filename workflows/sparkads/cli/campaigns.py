@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,7 +35,7 @@ class CampaignSelection(moves.Selection):
     def asked(self, spark: SparkAds) -> dict[str, Any]:
         asked = {
             "state": words.states(spark.campaigns, self.state),
-            "account": self.account and words.account(spark, self.account),
+            "account": words.given(partial(words.account, spark), self.account),
         }
         return {name: value for name, value in asked.items() if value is not None}
 
@@ -74,7 +75,7 @@ def show_(desk: Desk, campaign: CAMPAIGN) -> None:
                 "account": row.account_id,
                 "objective": row.objective or "none yet",
                 "budget a day": row.budget or "none yet",
-                "ad groups": [f"{group.id} {group.name} ({show.state(group.state)})" for group in groups],
+                "ad groups": moves.in_words(groups),
             }
         )
 

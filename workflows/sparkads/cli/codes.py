@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,9 +54,9 @@ class CodeSelection(moves.Selection):
         asked = {
             "state": words.states(spark.codes, self.state),
             "creator": self.creator,
-            "account": self.account and words.account(spark, self.account),
-            "post": self.post and words.post(spark, self.post),
-            "expiring_within": self.within and timedelta(days=words.days("--within", self.within)),
+            "account": words.given(partial(words.account, spark), self.account),
+            "post": words.given(partial(words.post, spark), self.post),
+            "expiring_within": words.given(_within, self.within),
         }
         return {name: value for name, value in asked.items() if value is not None}
 
@@ -89,7 +90,7 @@ def expiring(
     ] = None,
 ) -> None:
     """List the codes that end soon, the soonest first: whom to ask for an extension."""
-    ahead = timedelta(days=words.days("--within", within))
+    ahead = _within(within)
     with desk.portfolio() as spark:
         found = spark.codes.expiring(within=ahead, creator=creator)
         moves.none(desk, "video code", found)
@@ -112,8 +113,8 @@ def show_(
         now = spark.now(session)
         secret = row.code.get_secret_value() if reveal else None
         if desk.as_json:
-            ads = [{"id": ad.id, "name": ad.name, "state": ad.state} for ad in served]
-            shown = {**moves.columns_of(spark.codes, row), "creator": post.creator, "ads": ads}
+            about = {"creator": post.creator, "item_id": post.item_id, "account": account.name}
+            shown = {**moves.columns_of(spark.codes, row), **about, "ads": moves.brief(served)}
             show.answer({**shown, "code": secret} if reveal else shown)
             return
         show.facts(
@@ -128,7 +129,7 @@ def show_(
                 "authorized": show.both(row.authorized_at, now),
                 "ends" if row.expires_at > now else "ended": show.both(row.expires_at, now),
                 "next reminder": show.both(row.remind_due_at, now),
-                "ads": [f"{ad.id} {ad.name} ({show.state(ad.state)})" for ad in served],
+                "ads": moves.in_words(served),
             }
         )
 
@@ -226,6 +227,10 @@ def _print(desk: Desk, spark: SparkAds, found: Any) -> None:
 
     with spark.reading() as session:
         moves.answer(desk, COLUMNS, [asdict(line) for line in code_lines(session, found)])
+
+
+def _within(text: str) -> timedelta:
+    return timedelta(days=words.days("--within", text))
 
 
 def _days(text: str) -> int:

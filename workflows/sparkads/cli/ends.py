@@ -26,6 +26,11 @@ def tell(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, typer.Abort):
         return INTERRUPTED
     code, sentence = _verdict(error)
+    if "#" in sentence:
+        from sparkads.secret import masked
+
+        # What was given in the wrong place may be a code, and a sentence may be kept by whoever reads it.
+        sentence = masked(sentence)
     if as_json:
         blockers = getattr(error, "blockers", ())
         facts = {
@@ -54,14 +59,14 @@ def _verdict(error: Exception) -> tuple[int, str]:
     if isinstance(error, OSError):
         return TROUBLE, _of_a_file(error)
 
-    from sparkads.errors import WrongInput
+    from sparkads.errors import FileTrouble, WrongInput
     from statewright import errors
 
     if not isinstance(error, errors.StatewrightError):
         first = next(iter(str(error).splitlines()), "")
         return TROUBLE, f"unexpected: {type(error).__name__}: {first}; please report"
     code = REFUSED
-    if isinstance(error, errors.StoreError | errors.DefinitionError | errors.ArchiveError):
+    if isinstance(error, errors.StoreError | errors.DefinitionError | errors.ArchiveError | FileTrouble):
         code = TROUBLE
     elif isinstance(error, WrongInput | errors.WrongArguments | errors.UnknownEvent):
         # A strict import names the rows that it rejected: the file itself is in order.

@@ -54,7 +54,7 @@ def import_(
         ),
     ] = False,
 ) -> None:
-    """Take codes and ads from CSV files; what is there already stays as it is.
+    """Take codes, ads or history from CSV files; what is there already stays as it is.
 
     A file of codes needs the columns code, post, days and issued_at; a file of ads needs the columns
     campaign, ad_group, name and post. Makes the database if there is none. Ends with exit code 1 when a row
@@ -68,13 +68,17 @@ def import_(
             raise FileNotFoundError(2, "there is no such file", file)
     where = Path(rejects) if rejects is not None else None
     answers = []
-    with desk.portfolio(create=True) as spark:
-        for file in files:
-            answers.append({"file": file, **_import(spark, file, actor=desk.name, strict=strict, rejects=where)})
-            if not desk.as_json:
-                _tell(answers[-1])
-    if desk.as_json:
-        show.answer(answers)
+    try:
+        with desk.portfolio(create=True) as spark:
+            for file in files:
+                done = _import(spark, file, actor=desk.name, strict=strict, rejects=where)
+                answers.append({"file": file, **done})
+                if not desk.as_json:
+                    _tell(answers[-1])
+    finally:
+        # Files before one that cannot be taken stay taken.
+        if desk.as_json and answers:
+            show.answer(answers)
     if any(each["rejected"] for each in answers):
         raise typer.Exit(ends.REFUSED)
 
@@ -89,8 +93,13 @@ def export(
     what: Annotated[str, typer.Argument(metavar="codes|ads|history", help="What to write.")],
     *,
     form: Annotated[
-        str, typer.Option("--format", metavar="csv|jsonl", help="CSV, or a JSON object a line.")
-    ] = "csv",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="csv|jsonl",
+            help="CSV, or a JSON object a line; CSV unless given, and JSON lines on standard output with --json.",
+        ),
+    ] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Write the codes themselves, which are secrets; masked unless given.")
     ] = False,
@@ -105,6 +114,8 @@ def export(
 
     if what not in ("codes", "ads", "history"):
         raise WrongInput(f"expected codes, ads or history, got {what[:80]!r}")
+    if form is None:
+        form = "jsonl" if desk.as_json and out is None else "csv"
     if form not in ("csv", "jsonl"):
         raise WrongInput(f"expected the format to be csv or jsonl, got {form[:80]!r}")
     from sparkads.exporting import export as write
@@ -171,9 +182,9 @@ def _import(spark: SparkAds, file: str, **options: Any) -> dict[str, Any]:
 
 def _tell_columns(*, asked: bool) -> None:
     if asked:
-        from sparkads.columns import ADS, CODES
+        from sparkads.columns import KINDS
 
-        for kind in (CODES, ADS):
+        for kind in KINDS:
             typer.echo(f"{kind.name}:")
             width = max(map(len, kind.names)) + 2
             for column in kind:

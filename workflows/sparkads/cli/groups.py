@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,7 +38,7 @@ class GroupSelection(moves.Selection):
     def asked(self, spark: SparkAds) -> dict[str, Any]:
         asked = {
             "state": words.states(spark.ad_groups, self.state),
-            "campaign": self.campaign and words.row(spark.campaigns, self.campaign),
+            "campaign": words.given(partial(words.row, spark.campaigns), self.campaign),
         }
         return {name: value for name, value in asked.items() if value is not None}
 
@@ -71,8 +72,8 @@ def show_(desk: Desk, group: GROUP) -> None:
         ads = spark.ads.list(limit=None, session=session, ad_group=row)
         now = spark.now(session)
         if desk.as_json:
-            found = [{"id": ad.id, "name": ad.name, "state": ad.state} for ad in ads]
-            show.answer({**moves.columns_of(spark.ad_groups, row), "ads": found})
+            found = {"campaign": campaign.name, "ads": moves.brief(ads)}
+            show.answer({**moves.columns_of(spark.ad_groups, row), **found})
             return
         show.facts(
             {
@@ -83,7 +84,7 @@ def show_(desk: Desk, group: GROUP) -> None:
                 "budget a day": row.budget or "none yet",
                 "starts": show.both(row.starts_at, now) or "no start yet",
                 "ends": show.both(row.ends_at, now) or "runs on",
-                "ads": [f"{ad.id} {ad.name} ({show.state(ad.state)})" for ad in ads],
+                "ads": moves.in_words(ads),
             }
         )
 

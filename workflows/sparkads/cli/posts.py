@@ -37,8 +37,9 @@ class PostSelection(moves.Selection):
     ] = None
 
     def asked(self, spark: SparkAds) -> dict[str, Any]:
-        asked = {"state": words.states(spark.posts, self.state), "creator": self.creator, "kind": self.kind}
-        return {name: value for name, value in asked.items() if value}
+        states = words.states(spark.posts, self.state)
+        asked = {"state": states, "creator": self.creator, "kind": self.kind or None}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 def _kind(row: show.Row) -> str:
@@ -82,7 +83,7 @@ def show_(desk: Desk, post: POST) -> None:
         codes = spark.codes.list(limit=None, session=session, post=row)
         ads = spark.ads.list(limit=None, session=session, post=row)
         if desk.as_json:
-            found = {"codes": [code.id for code in codes], "ads": [ad.id for ad in ads]}
+            found = {"codes": moves.brief(codes), "ads": moves.brief(ads)}
             show.answer({**moves.columns_of(spark.posts, row), **found})
             return
         show.facts(
@@ -97,8 +98,8 @@ def show_(desk: Desk, post: POST) -> None:
                 "authorized posts": row.posts_allowed,
                 "terms accepted": row.terms_accepted,
                 "ad authorization": row.ads_enabled,
-                "codes": [f"{code.id} {code.hint} ({show.state(code.state)})" for code in codes],
-                "ads": [f"{ad.id} {ad.name} ({show.state(ad.state)})" for ad in ads],
+                "codes": moves.in_words(codes),
+                "ads": moves.in_words(ads),
             }
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,11 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _RELATIVE = re.compile(rf"now(?:([+-])(\d{{1,9}})([{''.join(_UNITS)}]))?", re.ASCII)
 _LONGEST_ID = 14
 """Digits; what is longer is TikTok's id of a post."""
+
+
+def given(read: Callable[[str], Any], text: str | None) -> Any:
+    """What an option says, if there is one: an empty one is wrong, not absent."""
+    return None if text is None else read(text)
 
 
 def row_id(noun: str, text: str) -> int:

@@ -83,12 +83,14 @@ class AdRow:
 class _Known:
     """An ad as it is stored, or as an earlier row has it.
 
-    item: TikTok's id of its post, or where its pushed video came from
-    gone: it was deleted when it came, a record of the past that keeps its name from nobody
+    item:    TikTok's id of its post, or where its pushed video came from
+    creator: of its post
+    gone:    it was deleted when it came, a record of the past that keeps its name from nobody
     """
 
     name: str
     item: str
+    creator: str
     identity: str | None
     handle: str | None
     gone: bool
@@ -156,8 +158,9 @@ class _Chunk:
 
     def __init__(self, session: Session, spark: SparkAds, rows: Sequence[AdRow]) -> None:
         self._spark = spark
-        self._accounts = NamedAccounts(session, {row.account for row in rows})
+        # Those that are there are locked first, so that none is closed or filled meanwhile.
         self._groups = NamedGroups(session, [row.group for row in rows])
+        self._accounts = NamedAccounts(session, {row.account for row in rows})
         self._posts = NamedPosts(session, [row.post for row in rows])
         handles = {row.handle for row in rows if row.handle}
         handles |= {creator for row in rows if (creator := self._posts.creator_of(row.post))}
@@ -197,7 +200,7 @@ class _Chunk:
         if identity is not None:
             self._identities.need(identity, row.identity_state)
         kind, handle = (identity[1], identity[2]) if identity else (None, None)
-        known = _Known("from an earlier row", _item(row.post), kind, handle, row.deleted)
+        known = _Known("from an earlier row", _item(row.post), creator, kind, handle, row.deleted)
         self._known.setdefault(row.place, []).append(known)
         return identity
 
@@ -242,7 +245,7 @@ class _Chunk:
         known: dict[tuple[str, str, str, str], list[_Known]] = {}
         for row in session.connection().execute(_STORED, chosen):
             name = f"as spark ad {row.id} ({row.state.replace('_', ' ')})"
-            one = _Known(name, row.item_id or _made(row.origin), row.kind, row.handle, row.gone)
+            one = _Known(name, row.item_id or _made(row.origin), row.creator, row.kind, row.handle, row.gone)
             known.setdefault((*places[row.ad_group_id], row.name), []).append(one)
         return known
 
@@ -260,7 +263,7 @@ class _Chunk:
 
 _STORED = (
     select(_ad.id, _ad.ad_group_id, _ad.name, _ad.state, came_deleted(ads).label("gone"))
-    .add_columns(_post.item_id, _post.origin, _identity.kind, _identity.handle)
+    .add_columns(_post.item_id, _post.origin, _post.creator, _identity.kind, _identity.handle)
     .join_from(ads.table, table(Post), _post.id == _ad.post_id)
     .outerjoin(table(Identity), _identity.id == _ad.identity_id)
     .where(among(_ad.ad_group_id, "groups"), among(_ad.name, "names"))
@@ -324,7 +327,9 @@ def _differences(known: _Known, row: AdRow) -> str:
     differences = []
     if known.item != _item(row.post):
         differences.append(f"shows {known.item}, not {_item(row.post)}")
-    if row.identity and known.identity and row.identity != known.identity:
+    # An ad that waits for its creator's code takes whatever identity its creator has first.
+    taken = row.identity == BY_CODE and known.handle == known.creator
+    if row.identity and known.identity and row.identity != known.identity and not taken:
         differences.append(f"appears by identity {known.identity}, not {row.identity}")
     if row.handle and known.handle and row.handle != known.handle:
         differences.append(f"appears as @{known.handle}, not as @{row.handle}")

@@ -60,6 +60,8 @@ class CodeRow:
     def gone(self) -> bool:
         return self.state == "deleted"
 
+    deleted = gone
+
     @property
     def item(self) -> str:
         """TikTok's id of the post."""
@@ -70,13 +72,15 @@ class CodeRow:
 class _Stored:
     """A code as it is stored; a row that was read can stand for one.
 
-    gone: it was deleted when it came, a record of the past that stands for no other life of the code
+    deleted: it is by now
+    gone:    it was deleted when it came, a record of the past that stands for no other life of the code
     """
 
     name: str
     item: str
     days: int
     issued_at: datetime
+    deleted: bool
     gone: bool
 
 
@@ -154,7 +158,9 @@ class CodeRows:
         if alike and (meant := [one for one in alike if row.gone or not one.gone]):
             if not all(_differences(one, row) for one in meant):
                 return Done.UNCHANGED
-            raise WrongInput(f"code {row.hint} is known {meant[-1].name}, but {_differences(meant[-1], row)}")
+            # A code that was deleted twice had two lives, perhaps with other days.
+            if not (row.gone and all(one.deleted for one in meant)):
+                raise WrongInput(f"code {row.hint} is known {meant[-1].name}, but {_differences(meant[-1], row)}")
         if row.secret is None:
             raise WrongInput(_MASKED)
         accounts.check(row.account, row.account_state, may_be_closed=row.account_state == "closed")
@@ -175,7 +181,7 @@ class CodeRows:
             stored = connection.execute(_STORED, chosen).all()
         for row in stored:
             name = f"as video code {row.id} ({row.state.replace('_', ' ')})"
-            one = _Stored(name, row.item_id, row.days, row.issued_at, row.gone)
+            one = _Stored(name, row.item_id, row.days, row.issued_at, row.state == "deleted", row.gone)
             known.setdefault((names[row.account_id], row.fingerprint), []).append(one)
         return known
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlmodel import Session
 
 from sparkads.campaign import accounts, ad_groups, campaigns
@@ -16,12 +16,22 @@ from sparkads.importing.beginning import Beginning, begin
 from sparkads.importing.cells import choice, instant, is_relative, whole
 from sparkads.portfolio.campaigns import check_schedule, money
 from sparkads.portfolio.noun import text
+from statewright.dialects import among
 from statewright.many import insert_all
+from statewright.session import hold, locking
 from statewright.transition import fire
 from statewright.workflow import Workflow
 
 _account, _campaign, _group = accounts.table.c, campaigns.table.c, ad_groups.table.c
 _OF_GROUP = (_group.location, _group.budget, _group.starts_at, _group.ends_at)
+_accounts = select(_account.id).where(among(_account.name, "accounts"))
+_campaigns = select(_campaign.id).where(_campaign.account_id.in_(_accounts), among(_campaign.name, "campaigns"))
+_LOCKS = (
+    locking(_group.id, and_(_group.campaign_id.in_(_campaigns), among(_group.name, "groups"))),
+    locking(_campaign.id, _campaign.id.in_(_campaigns)),
+    locking(_account.id, _account.id.in_(_accounts)),
+)
+"""In the order of the verb that makes an ad."""
 _Place = tuple[str, ...]
 """Names from the account downwards."""
 _WORDS = {"starts_at": "start", "ends_at": "end"}
@@ -99,8 +109,16 @@ class NamedGroups:
     """The campaigns and ad groups that rows name, and those that must be made for them."""
 
     def __init__(self, session: Session, facts: Iterable[GroupFacts]) -> None:
+        """Those that are there are locked, with their accounts, before they are looked at."""
         facts = list(facts)
         connection = session.connection()
+        hold(
+            session,
+            *_LOCKS,
+            groups=[*{each.name for each in facts}],
+            campaigns=[*{each.campaign for each in facts}],
+            accounts=[*{each.account for each in facts}],
+        )
         named = (
             select(_account.name, _campaign.name, _campaign.id, _campaign.state)
             .add_columns(_campaign.objective, _campaign.budget)
@@ -139,6 +157,8 @@ class NamedGroups:
                 raise RuleBroken(f'its {what} "{name}" is deleted')
             if known:
                 _compare(f'{what} "{name}"', known.facts, told, fixed=facts.fixed)
+                if known.state != "deleted":
+                    _check_completed(f'{what} "{name}"', known.facts, told)
 
     def need(self, facts: GroupFacts) -> None:
         """Have a campaign and ad group that were checked made if they are not there, or completed."""
@@ -151,7 +171,7 @@ class NamedGroups:
                 name: value for name, value in told.items() if value is not None and known.facts[name] is None
             }
             known.facts.update(missing)
-            if known.id is not None:
+            if known.id is not None and known.state != "deleted":
                 known.missing.update(missing)
 
     def make(self, session: Session, account_ids: Mapping[str, int], *, actor: str) -> None:
@@ -177,12 +197,22 @@ def _compare(what: str, stored: Mapping[str, Any], told: Mapping[str, Any], *, f
     runs_on = stored.get("starts_at") is not None and stored.get("ends_at") is None
     for name, value in told.items():
         before = stored[name]
-        instants = isinstance(value, datetime)
-        if value is None or (instants and not fixed) or (before is None and not (name == "ends_at" and runs_on)):
+        if value is None:
             continue
-        if before != value:
-            said = f"the {_WORDS.get(name, name)} {_shown(before)}" if before is not None else "no end"
-            raise WrongInput(f"{what} has {said}, the row says {_shown(value)}")
+        if name == "ends_at" and runs_on:
+            raise WrongInput(f"{what} has no end, the row says {_shown(value)}")
+        if before not in (None, value) and (fixed or not isinstance(value, datetime)):
+            raise WrongInput(
+                f"{what} has the {_WORDS.get(name, name)} {_shown(before)}, the row says {_shown(value)}"
+            )
+
+
+def _check_completed(what: str, stored: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """Raises WrongInput unless the schedule can be completed by what a row knows better."""
+    starts_at, ends_at = (stored.get(name) or told.get(name) for name in ("starts_at", "ends_at"))
+    if ends_at and not starts_at and not stored.get("ends_at"):
+        raise WrongInput(f"{what} has no start yet; say when it starts, too, in the column starts_at")
+    check_schedule(starts_at, ends_at)
 
 
 def _make(

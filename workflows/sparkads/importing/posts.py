@@ -16,6 +16,7 @@ from sparkads.importing.beginning import insert_begun
 from sparkads.importing.cells import choice, if_any, shown, yes
 from sparkads.importing.piece import Piece
 from sparkads.portfolio.accounts import handle_of
+from sparkads.portfolio.codes import hold_posts
 from sparkads.portfolio.noun import lines
 from sparkads.portfolio.posts import check_original, item_of
 from sparkads.post import posts
@@ -25,7 +26,8 @@ from statewright.many import draw_ids
 from statewright.session import by_index
 
 _post = posts.table.c
-_ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)
+_ROUNDED = re.compile(r"\d[.,]\d+E\+\d\d|\d{15}0{4,}", re.IGNORECASE)
+"""What a spreadsheet makes of an id that it takes for a number: it keeps 15 digits. One id in 10,000 looks so."""
 _handle = lru_cache(maxsize=1_000)(handle_of)
 """Most creators have several posts in a sheet."""
 _SEEN_BY = ("public", "friends", "private")
@@ -94,6 +96,8 @@ class NamedPosts:
             row.item_id: _Known(row.item_id, row.creator, row.kind, row.original, row.origin, row.caption)
             for row in rows
         }
+        self._around = {row.item_id: {row.id, row.original_id} - {None} for row in rows}
+        self._needed: set[int] = set()
         self._new: dict[str, PostFacts] = {}
         # Posts that nothing is known of but that others were made of them.
         self._bare: set[str] = set()
@@ -118,6 +122,7 @@ class NamedPosts:
     def need(self, facts: PostFacts) -> None:
         """Have a post that was checked made if it is not there, or given the caption that it lacks."""
         item, original = facts.item or "", facts.original
+        self._needed |= self._around.get(item, set())
         known = self._known.get(item)
         if known is not None and item not in self._bare:
             if facts.caption and not known.caption and item not in self._new:
@@ -130,7 +135,9 @@ class NamedPosts:
         self._bare.discard(item)
 
     def make(self, session: Session, *, actor: str) -> None:
-        """Make those that rows need, originals first."""
+        """Make those that rows need, originals first; those that are there are locked."""
+        if self._needed:
+            hold_posts(session, [*self._needed])
         if lacking := [{"item": item, "said": caption} for item, caption in self._captions.items()]:
             captioned = update(posts.table).where(_post.item_id == bindparam("item"))
             session.connection().execute(captioned.values(caption=bindparam("said")), lacking)
@@ -185,6 +192,7 @@ _STORED = (
         _post.kind,
         _post.origin,
         _post.caption,
+        _post.original_id,
         _made_of.c.item_id.label("original"),
     )
     .outerjoin_from(posts.table, _made_of, _made_of.c.id == _post.original_id)
@@ -220,7 +228,7 @@ def _found(post: str, cell: str) -> _Found:
         return None, None
     if _ROUNDED.fullmatch(given):
         raise WrongInput(
-            f"the {post} {shown(given)} was rounded by a spreadsheet; write its URL, or format the cell as text"
+            f"the {post} {shown(given)} looks as if a spreadsheet had rounded it; write its URL, or the id as text"
         )
     return item_of(given)
 

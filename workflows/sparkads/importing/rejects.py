@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from sparkads.errors import FileTrouble
 from sparkads.importing.reading import CsvSheet, JsonSheet, Record
-from statewright.errors import StatewrightError
 from statewright.parameters import storable
 
 _Write = Callable[[Record], None]
@@ -22,7 +22,7 @@ class Rejects:
 
     It can be corrected and imported as it is: `line` and `problem` are passed over. Video codes stand in it as
     they stand in the source, so only its owner may read it.
-    Every call raises StatewrightError when the file cannot be written.
+    Every call raises FileTrouble when the file cannot be written.
     """
 
     def __init__(self, path: Path, sheet: CsvSheet | JsonSheet) -> None:
@@ -70,7 +70,7 @@ class Rejects:
             yield
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            raise StatewrightError(f'cannot write the rejects file "{self.path}": {why}; name another') from None
+            raise FileTrouble(f'cannot write the rejects file "{self.path}": {why}; name another') from None
 
 
 def _csv(sheet: CsvSheet, file: TextIO) -> _Write:

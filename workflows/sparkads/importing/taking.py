@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from sparkads.errors import WrongInput
+from sparkads.errors import FileTrouble, WrongInput
 from sparkads.importing.accounts import usual_account
 from sparkads.importing.ads import AdRows
 from sparkads.importing.beginning import Done, Occasion, Outcome, Refused
@@ -85,8 +85,8 @@ def import_file(
     strict:   take all rows, in one transaction, or none
     rejects:  where to write what is not taken; a new file beside the source, FILE.rejects.csv, unless given
     progress: told the bytes read and their number for a file, the rows read and None for a stream
-    Raises WrongInput for a file that cannot be read as a whole, ImportRefused in strict mode, StatewrightError
-    when the rejects cannot be written; what was taken before stays.
+    Raises WrongInput for a file that cannot be understood as a whole, ImportRefused in strict mode, FileTrouble
+    when the file cannot be read or the rejects cannot be written; what was taken before stays.
     """
     name = name or (str(source) if isinstance(source, Path) else "standard input")
     with room_for_a_chunk(), _opened(source, name) as (stream, size), open_sheet(stream, name) as sheet:
@@ -228,7 +228,7 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[tuple[BinaryIO, int 
         file = source.open("rb")
     except OSError as error:
         why = {FileNotFoundError: "there is no such file", IsADirectoryError: "it is a folder"}
-        raise WrongInput(
+        raise FileTrouble(
             f'cannot import "{name}": {why.get(type(error), (error.strerror or "").lower())}'
         ) from None
     with file:

@@ -13,9 +13,9 @@ from sqlmodel import select as select_rows
 
 from sparkads.errors import RuleBroken, WrongInput
 from sparkads.identity import identities
-from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.codes import around
 from sparkads.portfolio.noun import Noun, id_of, matching, text
+from sparkads.portfolio.posts import posts_of
 from sparkads.spark_ad import ads
 from sparkads.tables import (
     BUSINESS_CENTER,
@@ -381,7 +381,7 @@ def _selected(
     code: VideoCode | int | None = None,
     uncovered: bool = False,
 ) -> ColumnElement[bool]:
-    posts = select(table(Post).c.id).where(table(Post).c.creator == handle_of(creator)) if creator else None
+    posts = posts_of(creator) if creator is not None else None
     groups = select(_group.id).where(_group.campaign_id == id_of(campaign)) if campaign is not None else None
     served = select(_need.ad_id).where(_need.code_id == id_of(code)) if code is not None else None
     return and_(

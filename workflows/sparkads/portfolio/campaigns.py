@@ -41,7 +41,7 @@ class Campaigns(Noun[Campaign]):
         budget:    a day, in whole currency units, 1 or more
         """
         name = text("a name for the campaign", name)
-        objective = objective and text("an objective", objective)
+        objective = text("an objective", objective) if objective is not None else None
         with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):
                 return replayed
@@ -103,7 +103,7 @@ class AdGroups(Noun[AdGroup]):
         starts_at, ends_at: its schedule, with time zone; without an end it runs on
         """
         name = text("a name for the ad group", name)
-        location = location and text("a location", location)
+        location = text("a location", location) if location is not None else None
         check_schedule(starts_at, ends_at)
         with self.spark.call(session) as writing:
             if replayed := self._replayed(writing, key):

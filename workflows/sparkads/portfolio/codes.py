@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, Update, and_, case, exists, or_, select, t
 from sqlmodel import Session
 
 from sparkads.errors import RuleBroken, WrongInput
-from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import Noun, aware, id_of, matching
+from sparkads.portfolio.posts import posts_of
 from sparkads.secret import clean, fingerprint, hint
 from sparkads.spark_ad import ads
 from sparkads.tables import BY_CODE, AdAccount, AdCode, Post, SparkAd, VideoCode, table
 from sparkads.video_code import HELD, OVER, RUNNING, codes
-from statewright.dialects import LAST_INSTANT, Identifier
+from statewright.dialects import LAST_INSTANT, Identifier, among
 from statewright.plan import Finish
-from statewright.session import hold, instant, locking, of_a_store
+from statewright.session import by_index, hold, instant, locking, of_a_store
 from statewright.statement import Statement, parameter
 from statewright.transition import Moved, fire, fire_all
 
@@ -327,13 +327,13 @@ def _selected(
     expiring_within: timedelta | None = None,
 ) -> ColumnElement[bool]:
     code = table(VideoCode).c
-    of_creator = select(table(Post).c.id).where(table(Post).c.creator == handle_of(creator)) if creator else None
+    posts = posts_of(creator) if creator is not None else None
     return and_(
         true(),
         *([code.id.in_(ids)] if ids is not None else []),
         *matching(code.state, state),
         *([code.account_id == id_of(account)] if account is not None else []),
-        *([code.post_id.in_(of_creator)] if of_creator is not None else []),
+        *([code.post_id.in_(posts)] if posts is not None else []),
         *([code.post_id == id_of(post)] if post is not None else []),
         *([code.expire_due_at.between(now, _later(now, expiring_within))] if expiring_within is not None else []),
     )
@@ -395,6 +395,12 @@ def around(posts: Any) -> tuple[Statement, ...]:
     )
 
 
+def hold_posts(session: Session, posts: Sequence[int]) -> None:
+    """Lock what is `around` many posts, before any of it is looked at."""
+    with by_index(session):
+        hold(session, *_AROUND_POSTS, posts=posts)
+
+
 _GIVING = {"authorize", "extend"}
 """Events after which a code can serve ads; after others, only another code can."""
 
@@ -402,6 +408,7 @@ _GIVING = {"authorize", "extend"}
 _SERVED = parameter("served", Identifier)
 *_AROUND_ONE, _CODES_BESIDE_ONE = around(select(_code.post_id).where(_code.id == _SERVED).correlate(None))
 _AROUND_POST = around([parameter("post", Identifier)])
+_AROUND_POSTS = around(select(table(Post).c.id).where(among(table(Post).c.id, "posts")))
 _TAKING_ONE = Statement(_taking(_code.id == _SERVED))
 _TAKING_NEW = Statement(_taking(_code.id.between(parameter("first", Identifier), parameter("last", Identifier))))
 _needing = select(_need.ad_id).where(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, true
+from sqlalchemy import ColumnElement, Select, and_, select, true
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -14,7 +14,7 @@ from sparkads.errors import RuleBroken, WrongInput
 from sparkads.portfolio.accounts import handle_of
 from sparkads.portfolio.noun import Noun, lines, matching, text
 from sparkads.post import posts
-from sparkads.tables import ORIGINAL, POST_KINDS, PULLED, PUSHED, Post
+from sparkads.tables import ORIGINAL, POST_KINDS, PULLED, PUSHED, Post, table
 
 _URL = re.compile(r"(?:https?://)?(?:www\.|m\.)?tiktok\.com/@([\w.\-]+)/(?:video|photo)/(\d+)", re.ASCII)
 _ITEM = re.compile(r"\d{15,25}", re.ASCII)
@@ -198,6 +198,11 @@ def url_of(item: str, creator: str) -> str:
     return url if _URL.match(url) else item
 
 
+def posts_of(creator: str) -> Select[Any]:
+    """The ids of a creator's posts. Raises WrongInput for what is no handle."""
+    return select(table(Post).c.id).where(table(Post).c.creator == handle_of(creator))
+
+
 def _selected(
     *,
     ids: Sequence[int] | None = None,
@@ -209,6 +214,6 @@ def _selected(
         true(),
         *([col(Post.id).in_(ids)] if ids is not None else []),
         *matching(Post.state, state),
-        *matching(Post.creator, creator and handle_of(creator)),
+        *matching(Post.creator, handle_of(creator) if creator is not None else None),
         *matching(Post.kind, kind),
     )
