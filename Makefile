@@ -12,7 +12,7 @@ help:
 	@echo "make run    import the example portfolio into $(DB) and start the daemon"
 	@echo "make test   run the tests"
 	@echo "make lint   run ruff, mypy, pyright and the import contracts"
-	@echo "make bench  measure against hand-written SQL; takes hours, or minutes with SIZE=--quick"
+	@echo "make bench  measure against hand-written SQL; takes an hour and a half, or minutes with SIZE=--quick"
 	@echo "make clean  remove $(VENV) and what the tools remember"
 
 run: $(VENV)/.has-run
