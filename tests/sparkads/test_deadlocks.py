@@ -13,6 +13,7 @@ from tests.sparkads.conftest import Desk, opened_desk
 from tests.sparkads.places import Database, on_server
 from tests.sparkads.test_daemons import until
 
+from sparkads.importing import import_file
 from statewright.errors import StoreError
 
 
@@ -77,3 +78,19 @@ def test_a_callers_own_transaction_is_not_begun_again(desk):
     assert clash.value.clashed
     assert len(begun) == 1
     assert desk.spark.codes.get(code).expires_at == code.expires_at
+
+
+def test_a_chunk_of_an_import_that_a_deadlock_undid_is_begun_again(desk, tmp_path):
+    post = desk.post("mia")
+    desk.code(post)
+    sheet = tmp_path / "ads.csv"
+    sheet.write_text(
+        "campaign,ad_group,name,post,creator\n"
+        f"Spring,Germany,first,{post.item_id},mia\n"
+        f"Spring,Germany,second,{post.item_id},leo\n"
+    )
+    with somebody_in_the_way(desk.place):
+        done = import_file(desk.spark, sheet, actor="ana")
+    assert (done.taken, done.rejected) == (1, 1)
+    assert len(done.rejects.read_text().splitlines()) == 2
+    assert [(ad.name, ad.state) for ad in desk.spark.ads.list()] == [("first", "authorized")]

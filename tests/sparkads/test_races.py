@@ -265,11 +265,15 @@ def ad_of(post):
     return {"campaign": "Imported", "ad_group": "All", "name": "Spring", "post": post.item_id, "creator": "mia"}
 
 
+def pending(desk, folder):
+    """A code that TikTok has not accepted yet, and a file with an ad of its post."""
+    post = desk.post("mia")
+    return desk.pending_code(post), sheet(folder, **ad_of(post))
+
+
 @ROUNDS
 def test_an_imported_ad_is_authorized_whenever_its_code_is(desk, crowd, attempt, tmp_path):
-    post = desk.post("mia")
-    code = desk.pending_code(post)
-    file = sheet(tmp_path, **ad_of(post))
+    code, file = pending(desk, tmp_path)
     done, _ = crowd.act(
         lambda spark: import_file(spark, file, actor="ana"),
         lambda spark: spark.codes.authorize(code, actor="tiktok"),
@@ -295,9 +299,7 @@ def test_an_imported_code_finds_the_ad_that_is_made_meanwhile(desk, crowd, attem
 
 @ROUNDS
 def test_no_imported_ad_stands_on_a_code_that_is_deleted_meanwhile(desk, crowd, attempt, tmp_path):
-    post = desk.post("mia")
-    code = desk.pending_code(post)
-    file = sheet(tmp_path, **ad_of(post))
+    code, file = pending(desk, tmp_path)
     _, deletion = crowd.act(
         lambda spark: import_file(spark, file, actor="ana"), lambda spark: spark.codes.delete(code, actor="leo")
     )

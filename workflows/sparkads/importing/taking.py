@@ -26,6 +26,7 @@ from sparkads.importing.reading import CsvSheet, JsonSheet, Record, open_sheet
 from sparkads.importing.rejects import Rejects
 from sparkads.secret import masked
 from sparkads.tables import SCHEMA
+from statewright.clash import attempt
 from statewright.dialects import violated
 from statewright.errors import Conflict
 from statewright.many import take_stock
@@ -128,16 +129,10 @@ class _Course:
         self._next_stock = CHUNK
 
     def leniently(self, spark: SparkAds, rejects: Rejects) -> Imported:
-        """Take what can be taken, a transaction a chunk."""
+        """Take what can be taken, a transaction a chunk, which is begun again when it clashed with somebody's."""
         try:
             for chunk in self._chunks:
-                with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
-                    take_turns(session)
-                    for record in self._take(session, chunk):
-                        rejects.add(record)
-                    self._take_stock(session)
-                    # On disk before the rows beside them are committed: nothing is lost between the two.
-                    rejects.flush()
+                self._count(chunk, attempt(self._take_chunk, spark, chunk, rejects))
                 self._tell()
                 # SQLite serves writers in no order: without a pause, the others would wait for the last chunk.
                 time.sleep(spark.settings.pause)
@@ -151,9 +146,9 @@ class _Course:
         with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
             take_turns(session)
             for chunk in self._chunks:
-                for rejected in self._take(session, chunk):
-                    first = first or rejected
-                self._take_stock(session)
+                outcomes = self._take(session, chunk)
+                first = first or next(_rejected(chunk, outcomes), None)
+                self._count(chunk, outcomes)
                 self._tell()
             if first is not None:
                 others = self._rejected - 1
@@ -168,24 +163,30 @@ class _Course:
                 )
         return self._told(None)
 
-    def _take(self, session: Session, chunk: Chunk) -> Iterator[Record]:
-        """Take what can be taken of a chunk; the other records, each with its problem."""
+    def _take_chunk(self, spark: SparkAds, chunk: Chunk, rejects: Rejects) -> list[Outcome]:
+        with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
+            take_turns(session)
+            outcomes = self._take(session, chunk)
+            for record in _rejected(chunk, outcomes):
+                rejects.add(record)
+            # On disk before the rows beside them are committed: nothing is lost between the two.
+            rejects.flush()
+            return outcomes
+
+    def _take(self, session: Session, chunk: Chunk) -> list[Outcome]:
+        """Take what can be taken of a chunk; what became of each row."""
         outcomes = _settled(session, self._rows, chunk.rows)
+        # Now and then, ever more rarely, the database counts: each chunk is looked for among all that is there.
+        taken = self._counts[Done.TAKEN] + outcomes.count(Done.TAKEN)
+        if taken >= self._next_stock:
+            self._next_stock = STOCK_AFTER * taken
+            take_stock(session, SCHEMA.tables)
+        return outcomes
+
+    def _count(self, chunk: Chunk, outcomes: Sequence[Outcome]) -> None:
         for done in Done:
             self._counts[done] += outcomes.count(done)
-        became = iter(outcomes)
-        for record in chunk.records:
-            outcome = record.problem or next(became)
-            if not isinstance(outcome, Done):
-                self._rejected += 1
-                record.problem = masked(outcome)
-                yield record
-
-    def _take_stock(self, session: Session) -> None:
-        """Now and then, ever more rarely: each chunk is looked for among all that is there."""
-        if self._counts[Done.TAKEN] >= self._next_stock:
-            self._next_stock = STOCK_AFTER * self._counts[Done.TAKEN]
-            take_stock(session, SCHEMA.tables)
+        self._rejected += len(chunk.records) - sum(isinstance(outcome, Done) for outcome in outcomes)
 
     def _tell(self) -> None:
         self._progress(sum(self._counts.values()) + self._rejected)
@@ -198,6 +199,16 @@ class _Course:
             rejected=self._rejected,
             rejects=rejects,
         )
+
+
+def _rejected(chunk: Chunk, outcomes: Sequence[Outcome]) -> Iterator[Record]:
+    """The records that were not taken, each with its problem."""
+    became = iter(outcomes)
+    for record in chunk.records:
+        outcome = record.problem or next(became)
+        if not isinstance(outcome, Done):
+            record.problem = masked(outcome)
+            yield record
 
 
 def _settled(session: Session, kind: Rows, rows: Sequence[Any]) -> list[Outcome]:
