@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED  # type: ignore[import-untyped]
@@ -199,12 +199,22 @@ class Daemon:
         or while the scheduler shuts down, which waits for the tick and holds the lock that aiming needs.
         """
         while True:
-            self._calls.get()
+            try:
+                self._calls.get(timeout=self._heartbeat.total_seconds())
+            except Empty:
+                if not self._stopping and not self._far_off():
+                    continue
             if self._stopping:
                 return
             # The store's clock says how long to wait, the scheduler's when that will be: they may differ.
             delay = timedelta() if self._woken else self._delay
             self._scheduler.modify_job(_JOB, next_run_time=SystemClock().now() + delay)
+
+    def _far_off(self) -> bool:
+        """The next tick is further away than any may be: the clock was set back since it was aimed at."""
+        job = self._scheduler.get_job(_JOB)
+        latest = SystemClock().now() + max(self._delay, self._heartbeat) + self._heartbeat
+        return job is not None and job.next_run_time > latest
 
     def _complain(self, error: Exception) -> None:
         """Tell of a trouble when it begins, not at every heartbeat."""

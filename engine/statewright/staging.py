@@ -8,7 +8,7 @@ from itertools import compress
 from typing import Any
 
 from sqlalchemy import Column, FromClause, Insert, Table, Text, and_, exists, func, insert, select
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 from sqlmodel import Session
 
@@ -76,7 +76,9 @@ def _begin(
         chain = Chain(session, workflow, START, {**step, **told})
         try:
             begun = chain.run(steps, None).rows
-        except (IntegrityError, DataError) as error:
+        except DBAPIError as error:
+            if not dialects.refused(error):
+                raise
             why = f"cannot start {workflow.noun}: the database refused: {dialects.violated(error)}"
             raise Conflict(why, workflow=workflow.name, event=START, row_id=None) from None
         if begun == len(columns["id"]):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, MetaData, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from statewright import dialects
 from statewright.clock import Clock
@@ -199,7 +200,7 @@ class Store:
 
         with self._troubles:
             if not self.versions():
-                self._before_the_first_table()
+                self._make_ready()
             try:
                 with self._writing.begin() as connection:
                     self._database.take_your_time(connection)
@@ -216,12 +217,17 @@ class Store:
             with self._engine.connect() as connection:
                 if not (found := versions_found(connection)):
                     self._refuse_foreign(connection)
+                prepared = self._database.prepared(connection)
+            if found and not prepared:
+                # As after a dump was read in. Where nothing can be written, it is good enough to read.
+                with suppress(OperationalError):
+                    self._make_ready()
             if not found:
                 if not create:
                     raise StoreError(
                         f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
                     )
-                self._before_the_first_table()
+                self._make_ready()
                 with self._writing.begin() as connection:
                     found = self._create(connection)
             tried = f'cannot use the database "{self.name}"'
@@ -236,7 +242,7 @@ class Store:
                 "that this program did not make"
             )
 
-    def _before_the_first_table(self) -> None:
+    def _make_ready(self) -> None:
         with self._engine.execution_options(bare=True).connect() as connection:
             self._database.prepare(connection, patience=self._patience)
 

@@ -16,6 +16,7 @@ from sqlalchemy import Row, Text, bindparam, delete, func, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from statewright import dialects
 from statewright.errors import DefinitionError, StatewrightError
 from statewright.log import START, Entry, entries
 from statewright.session import instant
@@ -189,6 +190,7 @@ def _hand_over(store: Store, subscriber: Subscriber, *, upto: int, limit: int) -
     try:
         if subscriber.outside:
             with store.reading() as session:
+                dialects.of(session.connection()).take_your_time(session.connection())
                 position, batch = _next(session, subscriber, upto=upto, limit=limit)
                 _handle(subscriber, session, position, batch)
         with store.transaction() as session:

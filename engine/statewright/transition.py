@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, Row, select
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlmodel import Session
 
 from statewright import dialects, keys, plan
@@ -257,7 +257,9 @@ class _Call:
                     moved = self.chain.run(steps, row)
                     if moved.rows and self.key is not None:
                         self._keep(moved)
-        except (IntegrityError, DataError) as error:
+        except DBAPIError as error:
+            if not dialects.refused(error):
+                raise
             # Another call with the same key may have come to its end just now.
             if replayed := self.replay(one):
                 return replayed

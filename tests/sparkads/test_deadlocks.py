@@ -92,5 +92,6 @@ def test_a_chunk_of_an_import_that_a_deadlock_undid_is_begun_again(desk, tmp_pat
     with somebody_in_the_way(desk.place):
         done = import_file(desk.spark, sheet, actor="ana")
     assert (done.taken, done.rejected) == (1, 1)
+    assert done.rejects is not None
     assert len(done.rejects.read_text().splitlines()) == 2
     assert [(ad.name, ad.state) for ad in desk.spark.ads.list()] == [("first", "authorized")]

@@ -413,6 +413,14 @@ def test_a_daemon_ticks_when_the_next_deadline_comes_not_at_the_next_heartbeat(u
     store.close()
 
 
+def test_a_daemon_whose_next_tick_went_far_away_as_the_clock_was_set_back_aims_anew(store: Store) -> None:
+    with running(store, heartbeat=0.3) as (daemon, reports):
+        reports.next()
+        for _ in range(3):
+            daemon._scheduler.modify_job("tick", next_run_time=datetime.now(UTC) + timedelta(hours=1))
+            reports.next()
+
+
 def test_a_daemon_notices_at_a_heartbeat_what_another_process_armed(store: Store) -> None:
     begin(store, {1: None})
 

@@ -106,6 +106,20 @@ def test_a_file_of_another_kind_is_no_database(path: Path, content: bytes) -> No
     assert path.read_bytes() == content
 
 
+def test_a_database_that_was_read_in_from_a_dump_lets_readers_and_a_writer_go_on_at_once(
+    kept: Path, tmp_path: Path
+) -> None:
+    restored = tmp_path / "restored.db"
+    with rogue(kept) as before, rogue(restored) as after:
+        after.executescript("\n".join(before.iterdump()))
+        assert after.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    with closing(opened(restored, busy_timeout=0.1)) as store, store.reading() as reader:
+        seen = len(entries(reader))
+        with store.transaction() as session:
+            add_halls(session, {})
+        assert len(entries(reader)) == seen
+
+
 def test_a_damaged_database_is_called_that(kept: Path) -> None:
     data = bytearray(kept.read_bytes())
     data[4096:] = b"\x5a" * (len(data) - 4096)

@@ -203,6 +203,41 @@ def test_a_deadline_that_would_not_get_later_is_disarmed(lit: Callable[..., Stor
 # Bad rows
 
 
+OBJECTION = {
+    "sqlite": [
+        """CREATE TRIGGER objection BEFORE UPDATE ON hall WHEN NEW.name = 'cursed'
+        BEGIN SELECT RAISE(ABORT, 'not today'); END"""
+    ],
+    "postgresql": [
+        """CREATE FUNCTION objection() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$""",
+        """CREATE TRIGGER objection BEFORE UPDATE ON hall FOR EACH ROW WHEN (NEW.name = 'cursed')
+        EXECUTE FUNCTION objection()""",
+    ],
+}
+
+
+def test_a_row_that_a_trigger_objects_to_stops_nobody(theatre: Store, clock: ManualClock) -> None:
+    with theatre.transaction() as session:
+        add_halls(session, {"name": "cursed", "ends_at": days(1)}, {"ends_at": days(1)})
+        session.connection().execute(update(halls.table).values(remind_at=None))
+        dialect = session.connection().dialect.name
+        for statement in OBJECTION[dialect]:
+            session.connection().exec_driver_sql(statement)
+    clock.set(days(2))
+    try:
+        done = swept(theatre)
+    finally:
+        with theatre.transaction() as session:
+            session.connection().exec_driver_sql(
+                "DROP TRIGGER objection" if dialect == "sqlite" else "DROP FUNCTION objection CASCADE"
+            )
+    assert (done.moved, done.set_aside) == ({("hall", "close"): 1}, 1)
+    with theatre.reading() as session:
+        (error,) = session.connection().execute(select(set_aside.c.error)).scalars()
+        assert error == "cannot close hall: the database refused: not today"
+
+
 def test_one_bad_row_among_a_thousand_stops_nobody(theatre: Store, clock: ManualClock) -> None:
     with theatre.transaction() as session:
         good = [{"name": "", "ends_at": days(1)} for _ in range(999)]

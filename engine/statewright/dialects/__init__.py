@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import DDL, URL, Connection, Engine, MetaData, Table, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from statewright.clock import Clock
 from statewright.dialects import forbid as rules
@@ -55,6 +55,7 @@ __all__ = [
     "number_never_again",
     "of",
     "partial_index",
+    "refused",
     "unindexed",
     "violated",
 ]
@@ -109,6 +110,8 @@ class Database(Protocol):
 
     def take_stock(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
 
+    def prepared(self, connection: Connection, /) -> bool: ...
+
     def prepare(self, connection: Connection, /, *, patience: float) -> None: ...
 
     def take_turns(self, connection: Connection, /) -> None: ...
@@ -160,6 +163,15 @@ def announce(table: Table) -> None:
         for statement in database.announcing(table):
             made = DDL(statement.replace("%", "%%")).execute_if(dialect=database.NAME)
             event.listen(table.metadata, "after_create", made)
+
+
+def refused(error: DBAPIError) -> bool:
+    """The database would not have a row as it was to be: a constraint, a value, or a trigger's own objection."""
+    # P0001: RAISE EXCEPTION without a code of its own; 21000: several rows where one was expected.
+    return isinstance(error, IntegrityError | DataError) or getattr(error.orig, "sqlstate", "") in (
+        "P0001",
+        "21000",
+    )
 
 
 def violated(error: DBAPIError) -> str:

@@ -306,6 +306,11 @@ def clock(engine: Engine, name: str) -> Clock:
     return DatabaseClock(engine, name)
 
 
+def prepared(_connection: Connection) -> bool:
+    """`prepare` has nothing to do."""
+    return True
+
+
 def prepare(_connection: Connection, *, patience: float) -> None:
     """A server needs nothing before its first table."""
 

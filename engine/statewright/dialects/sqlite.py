@@ -252,19 +252,27 @@ def clock(_engine: Engine, _name: str) -> Clock:
     return SystemClock()
 
 
+def prepared(connection: Connection) -> bool:
+    """`prepare` has nothing to do."""
+    return bool(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal")
+
+
 def prepare(connection: Connection, *, patience: float) -> None:
     """Choose write-ahead logging, which lets readers go on while somebody writes; the file remembers it.
 
     patience: seconds to wait for somebody else's lock, for which SQLite itself does not wait here
     """
     began = time.perf_counter()
-    while connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal":
+    while True:
         try:
+            # A file that cannot be written is left as it was, and can be read.
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except OperationalError:
             if time.perf_counter() - began >= patience:
                 raise
             time.sleep(0.01)
+        else:
+            return
 
 
 def take_turns(_connection: Connection) -> None:

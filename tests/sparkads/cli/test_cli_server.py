@@ -23,6 +23,9 @@ CREATE DATABASE ads OWNER ana;
 CREATE DATABASE empty;
 CREATE DATABASE closed;
 REVOKE CONNECT ON DATABASE closed FROM PUBLIC;
+CREATE ROLE retired NOLOGIN;
+CREATE ROLE crowd LOGIN CONNECTION LIMIT 0;
+CREATE DATABASE shut ALLOW_CONNECTIONS false;
 """
 
 
@@ -52,6 +55,9 @@ def url(own: Server, *, user: str = "ana", password: str | None = PASSWORD, **pa
         ({"password": "guess"}, "ads", "the password is wrong"),
         ({"password": None}, "ads", "it wants a password, and none was given"),
         ({"user": "nobody_here"}, "ads", "the server does not know this user"),
+        ({"user": "retired"}, "ads", "the server does not let this user in"),
+        ({"user": "crowd"}, "ads", "the server has too many connections of this user or to this database"),
+        ({"database": "shut"}, "shut", "the server lets nobody into this database"),
         ({"user": "stranger"}, "ads", "the server does not let this user in from here"),
         ({"database": "nowhere"}, "nowhere", "the server has no database of this name"),
         ({"database": "closed", "user": "guest"}, "closed", "this user has no permission to connect"),

@@ -25,7 +25,7 @@ NOUNS = {
     "groups": ("groups", "Ad groups: where, when and for how much a campaign's ads run."),
 }
 ERRANDS = {
-    "import": ("files", "Take codes and ads from CSV files; what is there already stays as it is."),
+    "import": ("files", "Take codes, ads or history from CSV files; what is there already stays as it is."),
     "export": ("files", "Write codes, ads or the history as CSV or JSON lines."),
     "archive": ("retention", "Move the history of what is long over into a file."),
     "forecast": ("time", "Show which codes will end and which ads will stop, day by day."),
