@@ -108,8 +108,10 @@ def _assignments(
             found.setdefault(assign.column.key, []).append((entered, _value(workflow, assign, source)))
     for deadline in workflow.deadlines:
         accepting = set(workflow.decisions.sources(deadline.event))
-        if disarmed := moved - accepting:
-            found.setdefault(deadline.at.key, []).append((disarmed, null()))
+        # What an event sets is meant for all that it leads to; what a state sets is meant for that state.
+        meant = {state for each in workflow.assigns if each.column is deadline.at for state in each.entering}
+        if disarmed := moved - accepting - meant:
+            found.setdefault(deadline.at.key, []).insert(0, (disarmed, null()))
     return found
 
 

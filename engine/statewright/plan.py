@@ -342,14 +342,16 @@ def _ahead(workflow: Workflow, event: str, where: ColumnElement[bool]) -> tuple[
     if workflow.together is None:
         return ()
     found: list[tuple[int, Statement]] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[Any, ...]] = set()
 
     def follow(source: Workflow, event: str, ids: Select[Any]) -> None:
         for cascade in source.cascades_of(event):
             neighbour = source.neighbour(cascade)
-            if (neighbour.name, cascade.event) in seen:
+            # Along two links, the same event may come to different rows.
+            way = (neighbour.name, cascade.event, cascade.along.here, cascade.along.there)
+            if way in seen:
                 continue
-            seen.add((neighbour.name, cascade.event))
+            seen.add(way)
             reached = select(cascade.along.there).where(cascade.along.here.in_(ids)).correlate(None)
             if _goes_ahead(workflow, neighbour.name):
                 found.append((_place(workflow, neighbour.name), locking(neighbour.id, neighbour.id.in_(reached))))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Text, insert, select, update
@@ -136,7 +137,9 @@ def tick(
         )
         with store.reading() as session:
             coming = next_due(session, workflows, after=at)
-    told = {each.name: deliver(store, each, pause=pause, stop=stop) for each in subscribers}
+    # A slow subscriber keeps no deadline waiting: the next tick goes on with it.
+    hand_over = partial(deliver, store, pause=pause, stop=stop, until=coming, progress=heart.beat)
+    told = {each.name: hand_over(each) for each in subscribers}
     done = Tick(
         at=at,
         moved={what: rows for what, rows in swept.moved.items() if rows},

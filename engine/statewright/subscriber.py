@@ -72,12 +72,20 @@ class Delivered:
 
 
 def deliver(
-    store: Store, subscriber: Subscriber, *, pause: float = 0.0, stop: Callable[[], bool] = lambda: False
+    store: Store,
+    subscriber: Subscriber,
+    *,
+    pause: float = 0.0,
+    stop: Callable[[], bool] = lambda: False,
+    until: datetime | None = None,
+    progress: Callable[[], None] = lambda: None,
 ) -> Delivered:
     """Hand over every log row that the subscriber has not had, each batch in a transaction of its own.
 
     pause: seconds between two batches, in which other writers get in
     stop:  asked between batches; True ends the delivery with what is done
+    until: from this instant on, no other batch is begun after the first
+    progress: called after every batch
     A handler that fails is no error here: it is noted, and called again when its time has come, then with
     one log row at a time until the batch that failed is through, so that the culprit is known.
     """
@@ -105,6 +113,9 @@ def deliver(
                 break
             delivered += handed
             one_by_one = max(one_by_one - handed, 0)
+        progress()
+        if until is not None and store.clock.now() >= until:
+            break
         if pause:
             time.sleep(pause)
     return Delivered(delivered, set_aside)

@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select
+from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, insert, select
 from statemachine import State
 from tests.statewright.halls import EVERY
 from tests.statewright.test_plan import counting
 
 from statewright.chart import Chart
+from statewright.dialects import Instant, days_after
 from statewright.session import StoreSession
 from statewright.store import Schema
 from statewright.testing import temporary_store
 from statewright.transition import fire, fire_all, force, start
-from statewright.workflow import Assign, Workflow
+from statewright.workflow import NOW, Assign, Deadline, Guard, Workflow
 from statewright.workflows import Workflows
 
 
@@ -105,3 +106,49 @@ def test_many_rows_that_leave_none_of_them_are_not_asked_which_they_leave():
             fire_all(house, lamps, "flash", EVERY, actor="ana")
         (update,) = (statement for statement in statements if statement.startswith("UPDATE"))
         assert "swept" not in update
+
+
+class JobChart(Chart):
+    written = State(initial=True)
+    wanted = State()
+    closed = State(final=True)
+
+    review = written.to(closed, cond="dull") | written.to(wanted)
+    expire = wanted.to(closed)
+
+
+advertisements = MetaData()
+job = Table(
+    "job",
+    advertisements,
+    Column("id", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("dull", Boolean, nullable=False),
+    Column("expire_at", Instant),
+)
+jobs = Workflow(
+    job,
+    JobChart,
+    guards=[Guard("dull", job.c.dull, "nobody would want it")],
+    assigns=[Assign(job.c.expire_at, days_after(NOW, 30), on={"review"})],
+    deadlines=[Deadline("expire", at=job.c.expire_at)],
+)
+BOARD = Workflows(jobs)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_deadline_that_an_event_sets_is_set_only_where_it_can_come(server, together):
+    with (
+        temporary_store(Schema("board", 1, advertisements), server=server) as store,
+        store.transaction() as session,
+    ):
+        session.connection().execute(insert(job), [{"state": "written", "dull": dull} for dull in (True, False)])
+        start(session, jobs, EVERY, actor="ana")
+        if together:
+            fire_all(session, jobs, "review", EVERY, actor="ana")
+        else:
+            for row in (1, 2):
+                fire(session, jobs, "review", row, actor="ana")
+        found = session.connection().execute(select(job.c.state, job.c.expire_at).order_by(job.c.id)).all()
+        assert [state for state, _ in found] == ["closed", "wanted"]
+        assert [at is None for _, at in found] == [True, False]

@@ -28,7 +28,7 @@ from statewright.clock import Clock
 from statewright.daemon import Daemon, Tick, run, tick
 from statewright.dialects import Identifier, Instant
 from statewright.errors import DefinitionError, StoreError
-from statewright.log import Entry
+from statewright.log import Entry, entries
 from statewright.logs import JsonLines
 from statewright.store import Schema, Store
 from statewright.subscriber import Subscriber
@@ -224,6 +224,27 @@ def test_a_subscriber_that_fails_stops_no_other_and_no_row(store: Store) -> None
     assert done.sentence(workflows).endswith(
         "; webhook failed and will be tried again: ValueError: no route to webhook"
     )
+
+
+def test_a_slow_subscriber_keeps_no_deadline_waiting(store: Store, clock: ManualClock) -> None:
+    begin(store, {1: NOON, 2: NOON + timedelta(minutes=90)})
+
+    def handle(batch: Sequence[Entry], _session: Session) -> None:
+        heard.extend(batch)
+        clock.advance(hours=1)
+
+    heard: list[Entry] = []
+    slow = Subscriber("slow", handle, batch=1)
+
+    assert tick(store, workflows, subscribers=[slow]).delivered == {"slow": 2}
+    beaten = beat(store)
+    assert beaten is not None
+    assert beaten[1] == clock.now()
+
+    done = tick(store, workflows, subscribers=[slow])
+    assert done.moved[("hall", "close")] == 1
+    with store.reading() as session:
+        assert heard == entries(session)
 
 
 def test_a_row_that_the_database_refuses_is_set_aside_and_told(store: Store) -> None:

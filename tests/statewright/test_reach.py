@@ -12,6 +12,7 @@ from tests.statewright.test_plan import counting
 
 from statewright.chart import Chart
 from statewright.dialects import Identifier
+from statewright.plan import for_row
 from statewright.session import StoreSession
 from statewright.store import Schema
 from statewright.testing import temporary_store
@@ -125,3 +126,10 @@ def test_a_cascade_that_would_move_nobody_takes_no_statement(house: StoreSession
     words = [statement.split()[0] for statement in statements]
     # On a server, the lamps are locked before the gate.
     assert words == (["SELECT", "WITH"] if house.driver.database.LOCKS_ROWS else ["SELECT", "INSERT", "UPDATE"])
+
+
+def test_a_server_locks_all_that_may_move_whichever_way_leads_there() -> None:
+    """Along two links, one event comes to different rows."""
+    locked = {str(lock.clause.compile()) for lock in for_row(doors, "open").ahead}
+    assert sum("lamp.door_id" in words for words in locked) == 1
+    assert sum("door.lamp_id" in words for words in locked) == 1
