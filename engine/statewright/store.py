@@ -67,6 +67,10 @@ class Store:
     ) -> None:
         if taken := metadata.tables.keys() & schema.tables.tables.keys():
             raise DefinitionError(f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours")
+        if synchronous not in ("FULL", "NORMAL"):
+            raise DefinitionError("store", f'expected synchronous to be "FULL" or "NORMAL", got {synchronous!r}')
+        if not busy_timeout >= 0:
+            raise DefinitionError("store", f"expected busy_timeout to be 0 or more seconds, got {busy_timeout}")
         if schema.name == ENGINE.name:
             raise DefinitionError("schema", f"the name {ENGINE.name} is the engine's; choose another")
         self.schema = schema

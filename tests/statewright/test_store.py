@@ -106,6 +106,20 @@ def test_a_file_of_another_kind_is_no_database(path: Path, content: bytes) -> No
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"synchronous": "full"}, 'store: expected synchronous to be "FULL" or "NORMAL", got \'full\''),
+        ({"busy_timeout": -1.0}, "store: expected busy_timeout to be 0 or more seconds, got -1.0"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(path: Path, wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(DefinitionError) as why:
+        opened(path, **wrong)
+    assert str(why.value) == said
+    assert not path.exists()
+
+
 def test_a_database_that_was_read_in_from_a_dump_lets_readers_and_a_writer_go_on_at_once(
     kept: Path, tmp_path: Path
 ) -> None:

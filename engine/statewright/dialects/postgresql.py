@@ -224,7 +224,8 @@ def open_engine(parsed: URL, *, create: bool, synchronous: str, busy_timeout: fl
     create is of no account: a database is made by whoever runs the server.
     """
     settings = {
-        "lock_timeout": int(busy_timeout * 1000),
+        # 0 would have a server wait for ever.
+        "lock_timeout": max(int(busy_timeout * 1000), 1),
         "statement_timeout": STATEMENT_TIMEOUT * 1000,
         "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT * 1000,
         # The server, too, gives up whoever is gone, and with it the locks that it held.
