@@ -98,6 +98,7 @@ def _assignments(
 ) -> dict[str, list[tuple[set[str], Any]]]:
     """For each column, its new values and for which target states, the strongest first."""
     found: dict[str, list[tuple[set[str], Any]]] = {}
+    by_state: dict[str, list[tuple[set[str], Any]]] = {}
     left = {state for state, entered in workflow.moves(event) if entered in moved}
     for assign in workflow.assigns:
         if assign.leaving and not left & {*assign.leaving}:
@@ -105,13 +106,17 @@ def _assignments(
         if event in assign.on:
             found.setdefault(assign.column.key, []).insert(0, (moved, _value(workflow, assign, source)))
         elif entered := moved & set(assign.entering):
-            found.setdefault(assign.column.key, []).append((entered, _value(workflow, assign, source)))
+            choice = entered, _value(workflow, assign, source)
+            found.setdefault(assign.column.key, []).append(choice)
+            by_state.setdefault(assign.column.key, []).append(choice)
     for deadline in workflow.deadlines:
         accepting = set(workflow.decisions.sources(deadline.event))
-        # What an event sets is meant for all that it leads to; what a state sets is meant for that state.
-        meant = {state for each in workflow.assigns if each.column is deadline.at for state in each.entering}
-        if disarmed := moved - accepting - meant:
-            found.setdefault(deadline.at.key, []).insert(0, (disarmed, null()))
+        if idle := moved - accepting:
+            # There it is disarmed, whatever the event sets, unless something is said of that very state.
+            said = [(states & idle, value) for states, value in by_state.get(deadline.at.key, ()) if states & idle]
+            disarmed = idle.difference(*(states for states, _ in said))
+            said += [(disarmed, null())] if disarmed else []
+            found[deadline.at.key] = [*said, *found.get(deadline.at.key, ())]
     return found
 
 

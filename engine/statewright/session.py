@@ -244,3 +244,8 @@ def hold(session: Session, *locks: Statement, **told: Any) -> Any:
 def take_turns(session: Session) -> None:
     """Wait until no other transaction that takes turns is under way; where one writes at a time, there is none."""
     dialects.of(session.connection()).take_turns(session.connection())
+
+
+def take_your_time(session: Session) -> None:
+    """Let this transaction wait for locks, and for whoever uses it, as long as it takes."""
+    dialects.of(session.connection()).take_your_time(session.connection())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -51,7 +52,7 @@ class Store:
     any_version:  True opens tables of every version, and a database without any, for `versions`, `upgrade`
                   and `drift` alone
     Raises StoreError when it cannot be used, SchemaVersionError when another version made it, DefinitionError
-    when the schema takes names that are the engine's.
+    when the schema takes names that are the engine's, or a setting cannot be.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Store:
             raise DefinitionError(f"schema {schema.name}", f"the table {min(taken)} is the engine's; rename yours")
         if synchronous not in ("FULL", "NORMAL"):
             raise DefinitionError("store", f'expected synchronous to be "FULL" or "NORMAL", got {synchronous!r}')
-        if not busy_timeout >= 0:
+        if not 0 <= busy_timeout < math.inf:
             raise DefinitionError("store", f"expected busy_timeout to be 0 or more seconds, got {busy_timeout}")
         if schema.name == ENGINE.name:
             raise DefinitionError("schema", f"the name {ENGINE.name} is the engine's; choose another")
@@ -204,7 +205,7 @@ class Store:
 
         with self._troubles:
             if not self.versions():
-                self._make_ready()
+                self._make_ready(patience=self._patience)
             try:
                 with self._writing.begin() as connection:
                     self._database.take_your_time(connection)
@@ -222,21 +223,21 @@ class Store:
                 if not (found := versions_found(connection)):
                     self._refuse_foreign(connection)
                 prepared = self._database.prepared(connection)
-            if found and not prepared:
-                # As after a dump was read in. Where nothing can be written, it is good enough to read.
-                with suppress(OperationalError):
-                    self._make_ready()
             if not found:
                 if not create:
                     raise StoreError(
                         f'the database "{self.name}" holds no tables of {self.schema.name}', missing=True
                     )
-                self._make_ready()
+                self._make_ready(patience=self._patience)
                 with self._writing.begin() as connection:
                     found = self._create(connection)
             tried = f'cannot use the database "{self.name}"'
             refuse_others(self._lines, found, tried=tried)
             refuse_older(self._lines, found, tried=tried, command=self.schema.command)
+            if not prepared:
+                # As after a dump was read in. Where it cannot be now, the file is good enough to read.
+                with suppress(OperationalError):
+                    self._make_ready(patience=0)
 
     def _refuse_foreign(self, connection: Connection) -> None:
         foreign = self._database.tables_in(connection) & {*metadata.tables, *self.schema.tables.tables}
@@ -246,9 +247,9 @@ class Store:
                 "that this program did not make"
             )
 
-    def _make_ready(self) -> None:
+    def _make_ready(self, *, patience: float) -> None:
         with self._engine.execution_options(bare=True).connect() as connection:
-            self._database.prepare(connection, patience=self._patience)
+            self._database.prepare(connection, patience=patience)
 
     def _create(self, connection: Connection) -> dict[str, int]:
         self._database.take_turns(connection)

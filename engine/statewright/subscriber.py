@@ -16,10 +16,9 @@ from sqlalchemy import Row, Text, bindparam, delete, func, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from statewright import dialects
 from statewright.errors import DefinitionError, StatewrightError
 from statewright.log import START, Entry, entries
-from statewright.session import instant
+from statewright.session import instant, take_your_time
 from statewright.store import Store
 from statewright.tables import subscription, transition, undelivered
 
@@ -201,7 +200,7 @@ def _hand_over(store: Store, subscriber: Subscriber, *, upto: int, limit: int) -
     try:
         if subscriber.outside:
             with store.reading() as session:
-                dialects.of(session.connection()).take_your_time(session.connection())
+                take_your_time(session)
                 position, batch = _next(session, subscriber, upto=upto, limit=limit)
                 _handle(subscriber, session, position, batch)
         with store.transaction() as session:

@@ -514,6 +514,17 @@ class TestAds:
         assert counts(take(ad(2, state="pending", ends_at="2026-05-01T00:00:00Z"))) == (1, 0, 0)
         assert desk.spark.ad_groups.get(1).ends_at.isoformat() == "2026-05-01T00:00:00+00:00"
 
+    def test_a_new_ad_group_takes_its_end_from_whichever_row_tells_it(self, take, desk):
+        rows = [
+            ad(1, state="pending", starts_at=""),
+            ad(2, state="pending", starts_at="", ends_at="2026-05-01T00:00:00Z"),
+        ]
+        for name, told in {"Germany": rows, "France": rows[::-1]}.items():
+            assert counts(take([{**row, "ad_group": name} for row in told])) == (2, 0, 0)
+        assert [group.ends_at.isoformat() for group in desk.spark.ad_groups.list()] == [
+            *("2026-05-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00"),
+        ]
+
     def test_an_ad_group_does_not_end_before_the_start_that_another_row_tells(self, take, problems):
         take(ad(1, state="pending", starts_at="", ends_at="2026-05-01T00:00:00Z"))
         (problem,) = problems(ad(2, state="pending", starts_at="2026-06-01T00:00:00Z")).values()

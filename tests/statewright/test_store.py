@@ -153,8 +153,9 @@ def test_a_damaged_database_is_called_that(kept: Path) -> None:
     [
         ("theatre.db", 'cannot read the database URL "theatre.db"; expected one like sqlite:///file.db'),
         ("", 'cannot read the database URL ""; expected one like sqlite:///file.db'),
-        ("postgresql://ana:secret", 'cannot read the database URL "postgresql:***"; expected one like'),
-        ("postgresql:/ana:secret@db/theatre", 'cannot read the database URL "postgresql:***"; expected one like'),
+        ("postgresql://ana:secret", 'cannot read the database URL "postgresql://***"; expected one like'),
+        ("postgresql:/ana:secret@db/theatre", 'cannot read the database URL "***"; expected one like'),
+        ("ana:secret@db/theatre", 'cannot read the database URL "***"; expected one like'),
         ("sqlite://", "cannot keep rows in memory: name a file, as in sqlite:///file.db"),
         ("sqlite:///:memory:", "cannot keep rows in memory: name a file, as in sqlite:///file.db"),
         (

@@ -145,8 +145,10 @@ def named_by(url: str) -> tuple[Database, URL]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # Whatever comes after a second colon may be a password.
-        shown = f"{url.partition(':')[0]}:***" if url.count(":") > 1 else url
+        scheme, mark, _ = url.partition("://")
+        # There may be a password in it, wherever it is.
+        secret = "@" in url or url.count(":") > 1
+        shown = (f"{scheme}://***" if mark else "***") if secret else url
         raise StoreError(f'cannot read the database URL "{shown}"; expected one like sqlite:///file.db') from None
     for database in _ALL:
         if parsed.drivername in database.DRIVERS:

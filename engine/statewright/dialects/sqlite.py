@@ -265,10 +265,9 @@ def prepare(connection: Connection, *, patience: float) -> None:
     began = time.perf_counter()
     while True:
         try:
-            # A file that cannot be written is left as it was, and can be read.
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        except OperationalError:
-            if time.perf_counter() - began >= patience:
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.perf_counter() - began >= patience:
                 raise
             time.sleep(0.01)
         else:

@@ -174,7 +174,7 @@ def in_words(rows: Iterable[Any]) -> list[str]:
 
 def _label(row: Any) -> str:
     """The column by which people know a row; a code by what is shown of it."""
-    return next(name for name in ("hint", "name", "handle") if hasattr(row, name))
+    return next(name for name in ("hint", "name") if hasattr(row, name))
 
 
 def _about(entry: Entry, row: Any) -> bool:

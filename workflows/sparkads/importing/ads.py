@@ -158,14 +158,17 @@ class _Chunk:
 
     def __init__(self, session: Session, spark: SparkAds, rows: Sequence[AdRow]) -> None:
         self._spark = spark
-        # Those that are there are locked first, so that none is closed or filled meanwhile.
+        # What is there is locked before it is looked at, so that none of it is closed, filled or moved meanwhile.
         self._groups = NamedGroups(session, [row.group for row in rows])
         self._accounts = NamedAccounts(session, {row.account for row in rows})
         self._posts = NamedPosts(session, [row.post for row in rows])
+        self._known = self._stored(session, rows)
+        self._posts.hold(
+            session, [row.post for row in rows if all(one.gone for one in self._known.get(row.place, ()))]
+        )
         handles = {row.handle for row in rows if row.handle}
         handles |= {creator for row in rows if (creator := self._posts.creator_of(row.post))}
         self._identities = NamedIdentities(session, spark, self._accounts.ids, handles)
-        self._known = self._stored(session, rows)
         self._in_account = _not_deleted(session, _ad.account_id, self._accounts.ids)
         self._under_identity = _not_deleted(session, _ad.identity_id, self._identities.ids)
 

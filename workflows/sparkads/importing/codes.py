@@ -137,6 +137,7 @@ class CodeRows:
                 outcomes.append(problem.sentence)
         new = [number for number, outcome in enumerate(outcomes) if outcome is Done.TAKEN]
         if new:
+            posts.hold(session, [rows[number].post for number in new])
             accounts.make(session, actor=self._occasion.actor)
             posts.make(session, actor=self._occasion.actor)
             self._insert(session, {number: rows[number] for number in new}, accounts, posts)

@@ -158,7 +158,7 @@ class NamedGroups:
             if known:
                 _compare(f'{what} "{name}"', known.facts, told, fixed=facts.fixed)
                 if known.state != "deleted":
-                    _check_completed(f'{what} "{name}"', known.facts, told)
+                    _check_completed(f'{what} "{name}"', known, told)
 
     def need(self, facts: GroupFacts) -> None:
         """Have a campaign and ad group that were checked made if they are not there, or completed."""
@@ -207,10 +207,11 @@ def _compare(what: str, stored: Mapping[str, Any], told: Mapping[str, Any], *, f
             )
 
 
-def _check_completed(what: str, stored: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+def _check_completed(what: str, known: _Known, told: Mapping[str, Any]) -> None:
     """Raises WrongInput unless the schedule can be completed by what a row knows better."""
-    starts_at, ends_at = (stored.get(name) or told.get(name) for name in ("starts_at", "ends_at"))
-    if ends_at and not starts_at and not stored.get("ends_at"):
+    starts_at, ends_at = (known.facts.get(name) or told.get(name) for name in ("starts_at", "ends_at"))
+    # One that is there can only be given a whole schedule.
+    if known.id is not None and ends_at and not starts_at and not known.facts.get("ends_at"):
         raise WrongInput(f"{what} has no start yet; say when it starts, too, in the column starts_at")
     check_schedule(starts_at, ends_at)
 

@@ -97,11 +97,16 @@ class NamedPosts:
             for row in rows
         }
         self._around = {row.item_id: {row.id, row.original_id} - {None} for row in rows}
-        self._needed: set[int] = set()
         self._new: dict[str, PostFacts] = {}
         # Posts that nothing is known of but that others were made of them.
         self._bare: set[str] = set()
         self._captions: dict[str, str] = {}
+
+    def hold(self, session: Session, facts: Iterable[PostFacts]) -> None:
+        """Lock those that are there of the posts that rows are about to use, with the originals behind them."""
+        named = {item for each in facts for item in (each.item, each.original)}
+        if ids := set().union(*(ids for item, ids in self._around.items() if item in named)):
+            hold_posts(session, [*ids])
 
     def creator_of(self, facts: PostFacts) -> str | None:
         """Who made the post, as it is stored or else as the row says."""
@@ -122,7 +127,6 @@ class NamedPosts:
     def need(self, facts: PostFacts) -> None:
         """Have a post that was checked made if it is not there, or given the caption that it lacks."""
         item, original = facts.item or "", facts.original
-        self._needed |= self._around.get(item, set())
         known = self._known.get(item)
         if known is not None and item not in self._bare:
             if facts.caption and not known.caption and item not in self._new:
@@ -135,9 +139,7 @@ class NamedPosts:
         self._bare.discard(item)
 
     def make(self, session: Session, *, actor: str) -> None:
-        """Make those that rows need, originals first; those that are there are locked."""
-        if self._needed:
-            hold_posts(session, [*self._needed])
+        """Make those that rows need, originals first."""
         if lacking := [{"item": item, "said": caption} for item, caption in self._captions.items()]:
             captioned = update(posts.table).where(_post.item_id == bindparam("item"))
             session.connection().execute(captioned.values(caption=bindparam("said")), lacking)

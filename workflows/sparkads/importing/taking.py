@@ -6,11 +6,11 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from sparkads.errors import FileTrouble, WrongInput
@@ -27,10 +27,10 @@ from sparkads.importing.rejects import Rejects
 from sparkads.secret import masked
 from sparkads.tables import SCHEMA
 from statewright.clash import attempt
-from statewright.dialects import violated
+from statewright.dialects import refused, violated
 from statewright.errors import Conflict
 from statewright.many import take_stock
-from statewright.session import meanwhile, take_turns
+from statewright.session import meanwhile, take_turns, take_your_time
 
 if TYPE_CHECKING:
     from sparkads.portfolio import SparkAds
@@ -144,6 +144,7 @@ class _Course:
         """Take all, or raise ImportRefused."""
         first: Record | None = None
         with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
+            take_your_time(session)
             take_turns(session)
             for chunk in self._chunks:
                 outcomes = self._take(session, chunk)
@@ -165,6 +166,7 @@ class _Course:
 
     def _take_chunk(self, spark: SparkAds, chunk: Chunk, rejects: Rejects) -> list[Outcome]:
         with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
+            take_your_time(session)
             take_turns(session)
             outcomes = self._take(session, chunk)
             for record in _rejected(chunk, outcomes):
@@ -207,8 +209,8 @@ def _rejected(chunk: Chunk, outcomes: Sequence[Outcome]) -> Iterator[Record]:
     for record in chunk.records:
         outcome = record.problem or next(became)
         if not isinstance(outcome, Done):
-            record.problem = masked(outcome)
-            yield record
+            # Not written into the record itself: the chunk may have to be taken once more.
+            yield replace(record, problem=masked(outcome))
 
 
 def _settled(session: Session, kind: Rows, rows: Sequence[Any]) -> list[Outcome]:
@@ -218,11 +220,13 @@ def _settled(session: Session, kind: Rows, rows: Sequence[Any]) -> list[Outcome]
     try:
         with session.begin_nested():
             return kind.take(session, rows)
-    except Refused as refused:
-        left = [number for number in range(len(rows)) if number not in refused.problems]
+    except Refused as some:
+        left = [number for number in range(len(rows)) if number not in some.problems]
         others = iter(_settled(session, kind, [rows[number] for number in left]))
-        return [refused.problems[n] if n in refused.problems else next(others) for n in range(len(rows))]
-    except (Conflict, IntegrityError) as error:
+        return [some.problems[n] if n in some.problems else next(others) for n in range(len(rows))]
+    except (Conflict, DBAPIError) as error:
+        if isinstance(error, DBAPIError) and not refused(error):
+            raise
         if len(rows) == 1:
             return [error.sentence if isinstance(error, Conflict) else f"the database refused: {violated(error)}"]
         middle = len(rows) // 2

@@ -10,14 +10,14 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from sparkads.errors import WrongInput
 from sparkads.portfolio.fresh import fresh, left
 from statewright.clash import attempt
-from statewright.dialects import violated
+from statewright.dialects import refused, violated
 from statewright.errors import Conflict, GuardRefused, UnknownRow
 from statewright.explain import Possibility, Preview, can, preview, refusal, waiting_for
 from statewright.keys import recall
@@ -200,7 +200,9 @@ class Noun(Generic[R]):
                 .execute(insert(self.workflow.table).values(values).returning(self.workflow.id))
                 .scalar_one()
             )
-        except IntegrityError as error:
+        except DBAPIError as error:
+            if not refused(error):
+                raise
             # Not the database's own error, which holds the values: a code among them is a secret.
             raise Conflict(
                 f"cannot {self.begun_by} {self.workflow.noun}: the database refused: {violated(error)}",
