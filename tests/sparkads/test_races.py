@@ -271,15 +271,20 @@ def pending(desk, folder):
     return desk.pending_code(post), sheet(folder, **ad_of(post))
 
 
-@ROUNDS
-def test_an_imported_ad_is_authorized_whenever_its_code_is(desk, crowd, attempt, tmp_path):
-    code, file = pending(desk, tmp_path)
+def expect_both_authorized(desk, crowd, file, code):
+    """The ad of this file, which is imported while its code is authorized."""
     done, _ = crowd.act(
         lambda spark: import_file(spark, file, actor="ana"),
         lambda spark: spark.codes.authorize(code, actor="tiktok"),
     )
     (ad,) = desk.spark.ads.list()
     assert (done.taken, ad.state, desk.state(code)) == (1, "authorized", "authorized")
+
+
+@ROUNDS
+def test_an_imported_ad_is_authorized_whenever_its_code_is(desk, crowd, attempt, tmp_path):
+    code, file = pending(desk, tmp_path)
+    expect_both_authorized(desk, crowd, file, code)
 
 
 @ROUNDS
@@ -290,12 +295,7 @@ def test_an_imported_ad_of_a_new_duet_is_authorized_whenever_its_original_is(des
     duet = {"post": "7301234567890123456", "creator": "brand", "kind": "duet", "original": original.item_id}
     file = sheet(tmp_path, **{**ad_of(original), **duet, "identity": "linked"})
     desk.spark.accounts.link(desk.brand, "@brand", actor="ana")
-    done, _ = crowd.act(
-        lambda spark: import_file(spark, file, actor="ana"),
-        lambda spark: spark.codes.authorize(code, actor="tiktok"),
-    )
-    (ad,) = desk.spark.ads.list()
-    assert (done.taken, ad.state, desk.state(code)) == (1, "authorized", "authorized")
+    expect_both_authorized(desk, crowd, file, code)
 
 
 @ROUNDS
