@@ -143,9 +143,7 @@ class _Course:
     def strictly(self, spark: SparkAds, name: str) -> Imported:
         """Take all, or raise ImportRefused."""
         first: Record | None = None
-        with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
-            take_your_time(session)
-            take_turns(session)
+        with self._transaction(spark) as session:
             for chunk in self._chunks:
                 outcomes = self._take(session, chunk)
                 first = first or next(_rejected(chunk, outcomes), None)
@@ -164,10 +162,16 @@ class _Course:
                 )
         return self._told(None)
 
-    def _take_chunk(self, spark: SparkAds, chunk: Chunk, rejects: Rejects) -> list[Outcome]:
+    @contextmanager
+    def _transaction(self, spark: SparkAds) -> Iterator[Session]:
+        """Waits its turn, however long that takes; the sheet is read on while the server works."""
         with spark.transaction() as session, meanwhile(session, self._chunks.read_on):
             take_your_time(session)
             take_turns(session)
+            yield session
+
+    def _take_chunk(self, spark: SparkAds, chunk: Chunk, rejects: Rejects) -> list[Outcome]:
+        with self._transaction(spark) as session:
             outcomes = self._take(session, chunk)
             for record in _rejected(chunk, outcomes):
                 rejects.add(record)
